@@ -1,0 +1,1 @@
+"""What is said: the engine that decides, and its faces. Knows `knowledge` and `probes`."""

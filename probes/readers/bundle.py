@@ -22,11 +22,25 @@ MOST_VIEWS = 16
 """Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
 
 _NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
-_STEP_KEYS = (
-    "global_step iter_num global_iter iteration iterations iter it n_iter step steps steps_done num_timesteps total_steps "
-    "cur_iter current_step num_updates"
-).split()
-_EPOCH_KEYS = "epoch epochs current_epoch epoch_num".split()
+_STEP_KEYS = [
+    "global_step",
+    "iter_num",
+    "global_iter",
+    "iteration",
+    "iterations",
+    "iter",
+    "it",
+    "n_iter",
+    "step",
+    "steps",
+    "steps_done",
+    "num_timesteps",
+    "total_steps",
+    "cur_iter",
+    "current_step",
+    "num_updates",
+]
+_EPOCH_KEYS = ["epoch", "epochs", "current_epoch", "epoch_num"]
 
 
 @dataclass(slots=True)
@@ -160,7 +174,9 @@ def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | Non
             if isinstance(value, LazyTensor) and not (isinstance(hidden, list) and name in hidden):
                 tensors[f"{prefix}{name}"] = value
         inner = _dict(state.get("_modules")) if "_parameters" in state else state
-        children = [(f"{prefix}{n}.", m) for n, m in inner.items() if isinstance(m, Inert) and isinstance(m.state, dict)]
+        children = [
+            (f"{prefix}{n}.", m) for n, m in inner.items() if isinstance(m, Inert) and isinstance(m.state, dict)
+        ]
         stack.extend(reversed(children))
     return (tensors, parameters) if tensors else None
 
@@ -179,7 +195,9 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     """Step, epoch, plain values and the keys that were not understood, from the top of the file."""
     bundle.step, bundle.epoch = _count(tree, _STEP_KEYS), _count(tree, _EPOCH_KEYS)
     if bundle.epoch is not None and bundle.epoch < 0:
-        bundle.warnings.append("the epoch is -1: the file was finished and stripped, so how long it trained is not in it.")
+        bundle.warnings.append(
+            "the epoch is -1: the file was finished and stripped, so how long it trained is not in it."
+        )
         bundle.epoch = None
     parts = [*bundle.models, *bundle.optimizers]
     budget = [20_000]
@@ -221,7 +239,9 @@ def simplify(value: Any, budget: list[int], depth: int = 0) -> Any:
     if isinstance(value, Inert):
         return simplify(value.state if isinstance(value.state, dict) else value.items or None, budget, depth + 1)
     if isinstance(value, dict):
-        pairs = ((str(k)[:200], simplify(v, budget, depth + 1)) for k, v in value.items() if isinstance(k, str | int | float))
+        pairs = (
+            (str(k)[:200], simplify(v, budget, depth + 1)) for k, v in value.items() if isinstance(k, str | int | float)
+        )
         return {k: v for k, v in pairs if v is not None}
     if isinstance(value, list | tuple):
         return [simplify(v, budget, depth + 1) for v in value[:10_000]]

@@ -91,8 +91,38 @@ def _near(key: str, models: dict[str, dict[str, LazyTensor]]) -> dict[str, dict[
 
 
 DATA_NAMES = frozenset(
-    "x y x_train y_train x_val y_val x_test y_test input inputs target targets image images label labels feature "
-    "features data train_x train_y val_x val_y test_x test_y sample samples tokens input_ids attention_mask".split()
+    [
+        "x",
+        "y",
+        "x_train",
+        "y_train",
+        "x_val",
+        "y_val",
+        "x_test",
+        "y_test",
+        "input",
+        "inputs",
+        "target",
+        "targets",
+        "image",
+        "images",
+        "label",
+        "labels",
+        "feature",
+        "features",
+        "data",
+        "train_x",
+        "train_y",
+        "val_x",
+        "val_y",
+        "test_x",
+        "test_y",
+        "sample",
+        "samples",
+        "tokens",
+        "input_ids",
+        "attention_mask",
+    ]
 )
 
 
@@ -131,7 +161,7 @@ def _other_zip(archive: Archive) -> str:
     names = archive.names
     if any(n.endswith(".npy") for n in names):
         return "an archive of NumPy arrays, not a checkpoint"
-    if "model.weights.h5" in names or "config.json" in names and "metadata.json" in names:
+    if "model.weights.h5" in names or ("config.json" in names and "metadata.json" in names):
         return "a Keras file; Keras formats are not read yet"
     if any("archive_format" in n for n in names):
         return "an exported program; these are not read yet"

@@ -174,7 +174,10 @@ class LazyTensor:
     @property
     def contiguous(self) -> bool:
         """Whether the elements lie in the file in order and without gaps."""
-        return all(size == 1 or stride == want for size, stride, want in zip(self.shape, self.strides, dense(self.shape), strict=True))
+        return all(
+            size == 1 or stride == want
+            for size, stride, want in zip(self.shape, self.strides, dense(self.shape), strict=True)
+        )
 
     def named(self, name: str) -> LazyTensor:
         """The same numbers under another name."""

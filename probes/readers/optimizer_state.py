@@ -6,10 +6,11 @@ names are found again by order, checked by shape, and left out where they would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..artifacts import OptimizerState, ParameterState
+from ..artifacts import OptimizerState, ParameterState, Tensor
 from .bundle import simplify
 from .lazy import LazyTensor
 from .pickle_stream import Inert, Name
@@ -18,12 +19,34 @@ from .torch_values import scalar
 SETTLES = "a target file with build_model() and build_optimizer(model), or saving an optimizer that was given named_parameters(), would settle it"
 Shape = tuple[int, ...]
 
-_CLASSES = (
-    "adamw adam nadam radam adamax adagrad adadelta adafactor rmsprop sgd lion muon asgd rprop lbfgs adan sparseadam"
-).split()
+_CLASSES = [
+    "adamw",
+    "adam",
+    "nadam",
+    "radam",
+    "adamax",
+    "adagrad",
+    "adadelta",
+    "adafactor",
+    "rmsprop",
+    "sgd",
+    "lion",
+    "muon",
+    "asgd",
+    "rprop",
+    "lbfgs",
+    "adan",
+    "sparseadam",
+]
 
 
-def read_optimizer(raw: dict[str, Any], key: str, models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]], hints: Any) -> OptimizerState:
+def read_optimizer(
+    raw: dict[str, Any],
+    key: str,
+    models: dict[str, dict[str, LazyTensor]],
+    parameters: dict[str, list[str]],
+    hints: Any,
+) -> OptimizerState:
     """One optimizer's state_dict as saved, with the model's names where they are certain.
 
     Args:
@@ -52,6 +75,16 @@ def read_optimizer(raw: dict[str, Any], key: str, models: dict[str, dict[str, La
     return OptimizerState(kind, kind_from, options, found, mapping, note, key)
 
 
+def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor]) -> OptimizerState:
+    """The same optimizer with the names of a model that was saved in another file."""
+    if optimizer.mapping != "ambiguous":
+        return optimizer
+    model = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, LazyTensor)}
+    names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+    named = tuple(replace(p, name=name) for p, name in zip(optimizer.parameters, names, strict=True))
+    return replace(optimizer, parameters=named, mapping=mapping, mapping_note=note)
+
+
 def _members(group: dict[str, Any]) -> list[Any]:
     params = group.get("params")
     return list(params)[:1_000_000] if isinstance(params, list | tuple) else []
@@ -69,7 +102,11 @@ def _slots(state: Any) -> tuple[dict[str, LazyTensor], float | None]:
     if not isinstance(state, dict):
         return {}, None
     step = scalar(state.get("step"))
-    slots = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, LazyTensor) and k != "step" and not v.fault}
+    slots = {
+        k: v
+        for k, v in state.items()
+        if isinstance(k, str) and isinstance(v, LazyTensor) and k != "step" and not v.fault
+    }
     return slots, None if step is None else float(step)
 
 
@@ -90,7 +127,9 @@ def s_is_code(slot: LazyTensor) -> bool:
     return slot.name.startswith(("qmap", "absmax", "max1", "max2", "new_max"))
 
 
-def optimizer_kind(groups: Iterable[dict[str, Any]], states: Iterable[dict[str, Any]], hints: Any) -> tuple[str | None, str]:
+def optimizer_kind(
+    groups: Iterable[dict[str, Any]], states: Iterable[dict[str, Any]], hints: Any
+) -> tuple[str | None, str]:
     """(kind, how it is known): from the keys of state and groups; flags and class names tell Adam from AdamW."""
     options: dict[str, Any] = {}
     for group in groups:
@@ -199,10 +238,16 @@ def map_names(
         return list(known), "param_names", ""
     if members and all(isinstance(p, str) for _, p in members):
         return [str(p) for _, p in members], "names", ""
-    nothing: Names = [None] * len(members)
-    if not models or not members:
-        why = "the file holds no model beside the optimizer" if members else "the optimizer lists no parameters"
-        return nothing, "ambiguous", f"{why}, so its states have no names; {SETTLES}"
+    return match_names(shapes, models, parameters)
+
+
+def match_names(
+    shapes: list[Shape | None], models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]]
+) -> tuple[Names, str, str]:
+    """Names for states that have none: by an order in which all shapes agree, else where a shape occurs once."""
+    if not models or not shapes:
+        why = "the file holds no model beside the optimizer" if shapes else "the optimizer lists no parameters"
+        return [None] * len(shapes), "ambiguous", f"{why}, so its states have no names; {SETTLES}"
     for path, model in models.items():
         for order in _orders(model, parameters.get(path)):
             if _fits(order, model, shapes):
@@ -226,7 +271,9 @@ def _orders(model: dict[str, LazyTensor], known: list[str] | None) -> Iterator[l
 
 def _can_be_parameter(name: str, tensor: LazyTensor) -> bool:
     last = name.rpartition(".")[2]
-    return tensor.dtype.startswith(("float", "bfloat", "complex")) and not last.startswith(("running_", "num_batches_tracked"))
+    return tensor.dtype.startswith(("float", "bfloat", "complex")) and not last.startswith(
+        ("running_", "num_batches_tracked")
+    )
 
 
 def _without_copies(names: list[str], model: dict[str, LazyTensor]) -> list[str]:
@@ -244,7 +291,9 @@ def _is_norm_or_bias(name: str, model: dict[str, LazyTensor]) -> bool:
 
 def _fits(order: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> bool:
     """Whether every state has its parameter's shape. Without any state there is nothing to check but the count."""
-    return len(order) == len(shapes) and all(s is None or s == model[n].shape for n, s in zip(order, shapes, strict=True))
+    return len(order) == len(shapes) and all(
+        s is None or s == model[n].shape for n, s in zip(order, shapes, strict=True)
+    )
 
 
 def _partial(order: list[str], shapes: list[Shape | None]) -> str:
@@ -254,7 +303,9 @@ def _partial(order: list[str], shapes: list[Shape | None]) -> str:
     return f"{len(missing)} of {len(order)} parameters have no state (names by order)"
 
 
-def _by_shape(models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]], shapes: list[Shape | None]) -> tuple[Names, str, str]:
+def _by_shape(
+    models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]], shapes: list[Shape | None]
+) -> tuple[Names, str, str]:
     """Names only where a shape occurs once among the parameters and once among the states."""
     model = next(iter(models.values()))
     path = next(iter(models))

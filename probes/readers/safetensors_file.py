@@ -77,7 +77,9 @@ def _tensor(name: str, entry: Any, data: Span, where: str) -> LazyTensor:
     dtype = DTYPES.get(kind if isinstance(kind, str) else "")
     numbers = [*shape, begin, end] if isinstance(shape, list) else [None]
     if any(type(n) is not int or n < 0 for n in numbers) or dtype is None or len(shape) > 64:
-        raise Unreadable(f"type {str(kind)[:20]} or its shape is not supported", f"{where}, {name[:80]}", "save it again")
+        raise Unreadable(
+            f"type {str(kind)[:20]} or its shape is not supported", f"{where}, {name[:80]}", "save it again"
+        )
     if end - begin != math.prod(shape) * itemsize(dtype):
         raise Unreadable("its bytes do not match its shape", f"{where}, {name[:80]}", "save it again")
     storage = Storage(name, data.part(begin, end - begin), dtype)

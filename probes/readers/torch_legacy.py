@@ -62,9 +62,7 @@ def _storage_id(pid: Any) -> tuple[str, str, int, int]:
     return pid[2], storage_dtype(pid[1]), pid[4], shift
 
 
-def _place(
-    span: Span, file: IO[bytes], keys: Any, sizes: dict[str, tuple[str, int]], swap: bool
-) -> dict[str, Storage]:
+def _place(span: Span, file: IO[bytes], keys: Any, sizes: dict[str, tuple[str, int]], swap: bool) -> dict[str, Storage]:
     """Where each storage lies: its count of elements, then its bytes, in the order of `keys`."""
     if not isinstance(keys, list):
         raise Unreadable("the list of storages is missing", str(span.path), "save it again")
@@ -74,7 +72,9 @@ def _place(
         dtype, numel = sizes.get(str(key), ("uint8", 0))
         (count,) = struct.unpack(">q" if swap else "<q", span.read(at, 8))
         if str(key) not in sizes or count != numel:
-            raise Unreadable(f"storage {str(key)[:40]} has {count} elements and should have {numel}", str(span.path), "save it again")
+            raise Unreadable(
+                f"storage {str(key)[:40]} has {count} elements and should have {numel}", str(span.path), "save it again"
+            )
         length = count * itemsize(dtype)
         storages[str(key)] = Storage(str(key), span.part(at + 8, length), dtype, swap)
         at += 8 + length

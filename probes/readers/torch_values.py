@@ -69,7 +69,9 @@ def _dict(pairs: Any = (), *_: Any) -> dict[Any, Any]:
         return dict(pairs)
     if not isinstance(pairs, list | tuple):
         return {}
-    return {k: v for k, v in (p for p in pairs if isinstance(p, list | tuple) and len(p) == 2) if isinstance(k, str | int)}
+    return {
+        k: v for k, v in (p for p in pairs if isinstance(p, list | tuple) and len(p) == 2) if isinstance(k, str | int)
+    }
 
 
 def _default_dict(factory: Any = None, *_: Any) -> dict[Any, Any]:
@@ -200,5 +202,3 @@ BUILDERS: dict[str, Builder] = {
     for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
                  "strided", "per_tensor_affine", "per_channel_affine", "preserve_format", "contiguous_format")
 }  # fmt: skip
-
-

@@ -18,7 +18,7 @@ MOST_PICKLE = 512 << 20
 
 def is_torch(archive: Archive) -> bool:
     """Whether an archive is one that torch.save or torch.jit.save wrote."""
-    return any(name == "data.pkl" or name.endswith("/data.pkl") and name.count("/") == 1 for name in archive.names)
+    return any(name == "data.pkl" or (name.endswith("/data.pkl") and name.count("/") == 1) for name in archive.names)
 
 
 def read_torch_zip(archive: Archive) -> tuple[Any, list[str], str]:

@@ -12,8 +12,8 @@ from . import curves, layers
 from .artifacts import Artifacts, Floats, Log, Series
 
 GAMES = re.compile(
-    r"reward|return|advantage|policy|critic|actor|rollout|discrim|generator|(^|[/_ .-])(d|g|disc|gen)[_ -]?loss|adv_loss",
-    re.IGNORECASE,
+    r"reward|return|advantage|policy|critic|actor|rollout|discrim|generator|adv_loss|(^|[/_ .-])(d|g|disc|gen)[_ -]?loss",
+    re.I,
 )
 """Columns of reinforcement learning and of adversarial training: their losses need not fall."""
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "sessions": sessions,
 }
 
-DESCRIPTION = """Troubleshoots the training of neural networks: say what goes wrong, show the run, get a measured diagnosis.
+DESCRIPTION = """Troubleshoots neural-network training: say what goes wrong, show the run, get a measured diagnosis.
 
 With no command it opens the conversation, on PATH if one is given (a run folder, a checkpoint, a log)."""
 
@@ -41,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, module in COMMANDS.items():
         summary = (module.__doc__ or "").partition("\n")[0]
-        sub = commands.add_parser(name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        sub = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         module.add(sub)
         sub.set_defaults(run=module.run)
     return top

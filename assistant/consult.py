@@ -1,10 +1,10 @@
 """One consultation: the only impure loop between the engine, the worker and the disk. Every face drives this object.
 
-    consult = Consult(...)
-    while not isinstance(step := consult.step, End):
-        match step:
-            case Measure(): consult.measure(step, on_progress)
-            case _: notes = consult.reply(reply)     # what a face got from the person
+consult = Consult(...)
+while not isinstance(step := consult.step, End):
+    match step:
+        case Measure(): consult.measure(step, on_progress)
+        case _: notes = consult.reply(reply)     # what a face got from the person
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from knowledge.load import KnowledgeBase
 from knowledge.search import Index
 from knowledge.understand import understand
 from probes.client import OnProgress, Worker
+from probes.registry import probes
+
 from probes.errors import Unreadable
 from probes.finding import Finding
-from probes.registry import probes
 
 from . import say
 from .engine.beliefs import Belief, beliefs
 from .engine.choose import World, next_step, symptom_gain
-from .engine.evidence import weights
 from .engine.events import Answered, Closed, Declined, Event, Found, Provided, Said, Told, Withdrew
+from .engine.evidence import weights
 from .engine.reply import Choice, Reply, choices
 from .engine.session import Session
 from .engine.steps import COMPLAINT, FILES, TARGET, Ask, Diagnosis, End, Measure, Request, Step
@@ -70,7 +71,9 @@ class Consult:
         """What to show now."""
         if self._step is None:
             step = next_step(self.world, self.session, self.candidate)
-            self._step = replace(step, rejected=self._rejected) if isinstance(step, Request) and self._rejected else step
+            self._step = (
+                replace(step, rejected=self._rejected) if isinstance(step, Request) and self._rejected else step
+            )
         return self._step
 
     @property
@@ -120,7 +123,9 @@ class Consult:
         asked = self.step.id if isinstance(self.step, Ask) and self.step.id != COMPLAINT else None
         meant = understand(text, self.index, asked)
         if asked and not meant.symptoms and not meant.leanings:
-            return [Note("I could not read an answer out of that. Type 1 for yes, 2 for no, 3 for not sure.", error=True)]
+            return [
+                Note("I could not read an answer out of that. Type 1 for yes, 2 for no, 3 for not sure.", error=True)
+            ]
         self._happened(Said(text, dict(meant.symptoms), dict(meant.leanings)))
         return [Note(say.understood(self.kb, meant.symptoms))]
 
@@ -200,7 +205,9 @@ class Consult:
                 self._happened(Said(self.kb.symptoms[symptom].statement, {symptom: True}, {}))
             case Ask(id=id) if id in self.kb.symptoms and 0 <= number < len(self.kb.symptoms[id].answers):
                 chosen = self.kb.symptoms[id].answers[number]
-                self._happened(Said(chosen.text, dict(chosen.means), {}), Answered(id, "yes" if chosen.means.get(id) else "no"))
+                self._happened(
+                    Said(chosen.text, dict(chosen.means), {}), Answered(id, "yes" if chosen.means.get(id) else "no")
+                )
             case Ask(id=id) if id != COMPLAINT and answer == "yes":
                 self._happened(Answered(id, "yes"))
             case Ask(id=id) if id != COMPLAINT and answer == "no":
@@ -274,7 +281,9 @@ class Consult:
             self._opened = wanted
 
     def _openers(self) -> tuple[str, ...]:
-        ranked = {b.id: b.probability for b in beliefs(self.kb.entries, self.kb.symptoms, Session(), self.world.weights)}
+        ranked = {
+            b.id: b.probability for b in beliefs(self.kb.entries, self.kb.symptoms, Session(), self.world.weights)
+        }
         by_gain = sorted(self.kb.symptoms.values(), key=lambda s: -symptom_gain(self.world, s, ranked))
         return tuple(s.id for s in by_gain[:OPENERS])
 
@@ -287,7 +296,13 @@ def kinds_in(description: dict[str, Any], target: str | None) -> set[str]:
 
 def found_line(description: dict[str, Any]) -> str:
     """What was found, in one sentence."""
-    words = {"checkpoint": "checkpoint", "log": "log", "data": "data file", "script": "training script", "target": "target file"}
+    words = {
+        "checkpoint": "checkpoint",
+        "log": "log",
+        "data": "data file",
+        "script": "training script",
+        "target": "target file",
+    }
     counts = {k: sum(a["kind"] == k for a in description["artifacts"]) for k in words}
     parts = [f"{n} {words[k]}{'s' if n > 1 else ''}" for k, n in counts.items() if n]
     return "I found " + ", ".join(parts) + "."
@@ -306,5 +321,3 @@ def nothing_in(paths: Sequence[str], description: dict[str, Any]) -> str:
         return lines[0]
     named = ", ".join(paths) or "There"
     return f"{named}: no checkpoint and no training log in it; give a run folder, a checkpoint or a log."
-
-

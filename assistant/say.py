@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from knowledge.load import KnowledgeBase
+from probes.registry import ProbeSpec
+
 from knowledge.schema import Entry
 from probes.finding import Finding, Measure, Verdict
-from probes.registry import ProbeSpec
 
 from .engine.beliefs import OTHER, Belief, Reason, chance
 from .engine.fixes import SpecificFix, facts, specific
 from .engine.session import Session
-from .engine.steps import COMPLAINT, FILES, TARGET, Ask, Diagnosis, End, Request, Step
+from .engine.steps import COMPLAINT, TARGET, Ask, Diagnosis, End, Request, Step
 from .engine.steps import Measure as MeasureStep
 from .visible import figure, visible, visible_lines
 from .words import Block, Figure, Text
@@ -195,9 +196,9 @@ def why(kb: KnowledgeBase, step: Step, ranked: Sequence[Belief]) -> str:
         case Ask(id=id):
             return why_symptom(kb, id, ranked)
         case Request(id=id) if id == TARGET:
-            return "With the model's code I can see each unit on a real batch; from files alone I see what the optimizer kept."
+            return "With the model's code I see each unit on a real batch; files show what the optimizer kept."
         case Request():
-            return "What is saved can settle it: the optimizer's state shows gradients and dead units, a log shows the curves."
+            return "What is saved can settle it: optimizer state shows gradients and dead units, a log the curves."
         case MeasureStep(spec=spec):
             names = ", ".join(name_of(kb, d) for d in spec.speaks_to)
             return f"It can confirm or rule out: {names}."
@@ -222,7 +223,9 @@ def why_symptom(kb: KnowledgeBase, id: str, ranked: Sequence[Belief]) -> str:
     return text
 
 
-def conclusion(kb: KnowledgeBase, session: Session, ranked: Sequence[Belief], probes: Mapping[str, ProbeSpec]) -> list[Block]:
+def conclusion(
+    kb: KnowledgeBase, session: Session, ranked: Sequence[Belief], probes: Mapping[str, ProbeSpec]
+) -> list[Block]:
     """The end: the verdict in one line, then found, ruled out, not checked because."""
     found = [b for b in ranked if b.status in ("confirmed", "suspected")]
     blocks: list[Block] = [Text(verdict_line(kb, session, ranked), "title")]
@@ -282,14 +285,20 @@ def entry_markdown(kb: KnowledgeBase, entry: Entry) -> str:
     """One entry as Markdown."""
     parts = [f"# {entry.title}", entry.summary.strip(), entry.body.strip()]
     if entry.symptoms:
-        parts += ["## What you see", bullets(f"{kb.symptoms[s].statement} ({word})" for s, word in entry.symptoms.items())]
+        parts += [
+            "## What you see",
+            bullets(f"{kb.symptoms[s].statement} ({word})" for s, word in entry.symptoms.items()),
+        ]
     if entry.causes:
         parts += ["## Causes", bullets(entry.causes)]
     if entry.fixes:
         parts.append("## What to do, in this order")
         parts += [fix_markdown(i, fix) for i, fix in enumerate(specific(entry, {}), 1)]
     if entry.look_alikes:
-        parts += ["## Looks the same, is not", bullets(f"**{name_of(kb, o.id)}** (`{o.id}`): {o.difference}" for o in entry.look_alikes)]
+        parts += [
+            "## Looks the same, is not",
+            bullets(f"**{name_of(kb, o.id)}** (`{o.id}`): {o.difference}" for o in entry.look_alikes),
+        ]
     if entry.qa:
         parts.append("## Questions")
         parts += [f"**{qa.question}**\n\n{qa.answer.strip()}" for qa in entry.qa]
@@ -307,7 +316,9 @@ def fix_markdown(number: int, fix: SpecificFix) -> str:
     lines = [f"### {number}. {fix.title}", fix.how.strip()]
     if fix.code:
         lines.append(f"```python\n{fix.code.rstrip()}\n```")
-    lines += [f"*{label}:* {t.strip()}" for label, t in (("Why", fix.why), ("Not if", fix.unless), ("Check", fix.check)) if t]
+    lines += [
+        f"*{label}:* {t.strip()}" for label, t in (("Why", fix.why), ("Not if", fix.unless), ("Check", fix.check)) if t
+    ]
     return "\n\n".join(lines)
 
 

@@ -85,7 +85,7 @@ def load(path: Path) -> Session:
 
 def recent(n: int = 3, folder: Path | None = None) -> list[Saved]:
     """The latest sessions, newest first. Files that cannot be read are left out."""
-    found = []
+    found: list[Saved] = []
     paths = sorted((folder or sessions_folder()).glob("*.jsonl"), key=lambda p: p.name, reverse=True)
     for path in paths:
         if len(found) == n:
@@ -102,7 +102,9 @@ def find(name: str, folder: Path | None = None) -> Saved | None:
     place = folder or sessions_folder()
     if not name:
         return next((s for s in recent(20, place) if s.unfinished), None)
-    paths = [p for p in place.glob("*.jsonl") if p.stem == name] or [p for p in place.glob("*.jsonl") if p.stem.startswith(name)]
+    paths = [p for p in place.glob("*.jsonl") if p.stem == name] or [
+        p for p in place.glob("*.jsonl") if p.stem.startswith(name)
+    ]
     if len(paths) != 1:
         return None
     return Saved(paths[0].stem, load(paths[0]), datetime.fromtimestamp(paths[0].stat().st_mtime))

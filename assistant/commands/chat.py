@@ -37,7 +37,7 @@ def run_plain(args: argparse.Namespace) -> int:
             print(f"Doctor: {note.text}")
         unfinished = find("") if args.resume is None and not notes and sys.stdin.isatty() else None
         if unfinished:
-            print(f"Doctor: An earlier conversation is unfinished; nn-doctor chat --resume {unfinished.name} goes on with it.")
+            print(f"Doctor: Unfinished: nn-doctor chat --resume {unfinished.name} goes on with it.")
         talk(session)
     return 0
 
@@ -62,7 +62,9 @@ def resumed_name(name: str) -> str:
 
     saved = find(name)
     if saved is None:
-        raise Unreadable("there is no such unfinished conversation", name or "--resume", "list them with nn-doctor sessions")
+        raise Unreadable(
+            "there is no such unfinished conversation", name or "--resume", "list them with nn-doctor sessions"
+        )
     return saved.name
 
 
@@ -83,5 +85,7 @@ def begin(session: Consult, args: argparse.Namespace) -> list[Note]:
     if args.paths or args.target:
         notes += session.provide(args.paths, args.target)
         if not session.session.paths:
-            raise Unreadable(notes[-1].text, ", ".join(args.paths) or args.target, "give a run folder, a checkpoint or a log")
+            raise Unreadable(
+                notes[-1].text, ", ".join(args.paths) or args.target, "give a run folder, a checkpoint or a log"
+            )
     return notes

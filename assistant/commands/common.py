@@ -27,13 +27,17 @@ def add_files(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 def add_worker(parser: argparse.ArgumentParser) -> None:
     """--python and --kb."""
-    parser.add_argument("--python", metavar="PYTHON", help="interpreter to measure with (the one that your model needs)")
+    parser.add_argument(
+        "--python", metavar="PYTHON", help="interpreter to measure with (the one that your model needs)"
+    )
     add_kb(parser)
 
 
 def add_kb(parser: argparse.ArgumentParser) -> None:
     """--kb."""
-    parser.add_argument("--kb", metavar="DIR", action="append", default=[], help="your own entries, beside the built-in ones")
+    parser.add_argument(
+        "--kb", metavar="DIR", action="append", default=[], help="your own entries, beside the built-in ones"
+    )
 
 
 def knowledge_base(args: argparse.Namespace) -> KnowledgeBase:

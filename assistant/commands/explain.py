@@ -24,7 +24,9 @@ def run(args: argparse.Namespace) -> int:
     base = knowledge_base(args)
     entry = base.entries.get(args.id)
     if entry is None:
-        raise Unreadable("there is no entry of that id", args.id, f"did you mean {nearest(args.id, list(base.entries))}?"[:-1])
+        raise Unreadable(
+            "there is no entry of that id", args.id, f"did you mean {nearest(args.id, list(base.entries))}?"[:-1]
+        )
     source = visible_lines(say.entry_markdown(base, entry), 100_000)
     if sys.stdout.isatty():
         from rich.console import Console

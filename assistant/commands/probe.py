@@ -58,7 +58,9 @@ def run_show(args: argparse.Namespace) -> int:
     if args.format == "json":
         print(json.dumps({**probe_json(spec), "doc": spec.doc}))
     else:
-        print(f"{spec.id}: {spec.doc.strip()}\n\nneeds: {' or '.join(spec.needs)}\nspeaks to: {', '.join(spec.speaks_to)}")
+        print(
+            f"{spec.id}: {spec.doc.strip()}\n\nneeds: {' or '.join(spec.needs)}\nspeaks to: {', '.join(spec.speaks_to)}"
+        )
     return 0
 
 
@@ -86,8 +88,9 @@ def run_one(args: argparse.Namespace) -> int:
 
 def named(id: str) -> ProbeSpec:
     """The probe of that id. Raises Unreadable."""
-    from probes.errors import Unreadable
     from probes.registry import probes
+
+    from probes.errors import Unreadable
 
     if id not in probes():
         raise Unreadable("there is no probe of that id", id, f"there are: {', '.join(probes())}")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from knowledge.likelihood import probability
+
 from knowledge.schema import Entry, Symptom
 from probes.finding import Finding, Verdict
 
@@ -26,7 +27,7 @@ from .session import Session
 
 OTHER = "something-else"
 OTHER_PRIOR = {"quiet": 0.5, "complaint": 0.1, "explained": 0.7}
-"""Prior share of `OTHER`: nothing was said (the run may be healthy), something is said to be wrong, or it is explained."""
+"""Prior share of `OTHER`: nothing was said (it may be healthy), something is said to be wrong, or it is explained."""
 
 STRENGTH = {"proved": 3, "measured": 2, "inferred": 1, "told": 0}
 
@@ -87,7 +88,9 @@ def status(spoken: list[tuple[str, Verdict]]) -> Status:
     return "ruled_out" if against >= 0 else "unknown"
 
 
-def beliefs(entries: Mapping[str, Entry], symptoms: Mapping[str, Symptom], session: Session, by: Weights) -> list[Belief]:
+def beliefs(
+    entries: Mapping[str, Entry], symptoms: Mapping[str, Symptom], session: Session, by: Weights
+) -> list[Belief]:
     """All diagnoses, best first: confirmed, then suspected, then the others, then those ruled out.
 
     The last element is always `OTHER` if it is not the best of the unconfirmed.
@@ -98,7 +101,10 @@ def beliefs(entries: Mapping[str, Entry], symptoms: Mapping[str, Symptom], sessi
     confirmed = [e for e in diagnoses if state[e.id] == "confirmed"]
     explained = explained_by(confirmed)
     made = {
-        e.id: [*answer_reasons(e, symptoms, session, set() if e in confirmed else explained), *probe_reasons(spoken[e.id], by)]
+        e.id: [
+            *answer_reasons(e, symptoms, session, set() if e in confirmed else explained),
+            *probe_reasons(spoken[e.id], by),
+        ]
         for e in diagnoses
     }
     nats = {e.id: math.log(max(e.prior, 1e-6)) + sum(counted(made[e.id])) for e in diagnoses}
@@ -121,7 +127,9 @@ def explained_by(confirmed: list[Entry]) -> set[str]:
     return {s for entry in confirmed for s, word in entry.symptoms.items() if word in ("always", "often", "sometimes")}
 
 
-def answer_reasons(entry: Entry, symptoms: Mapping[str, Symptom], session: Session, explained: set[str]) -> list[Reason]:
+def answer_reasons(
+    entry: Entry, symptoms: Mapping[str, Symptom], session: Session, explained: set[str]
+) -> list[Reason]:
     """Reasons from answers and words, for one diagnosis."""
     made = []
     for id, answer in session.answers.items():

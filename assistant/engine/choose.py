@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from knowledge.schema import Entry, Symptom
 from probes.registry import ProbeSpec
+
+from knowledge.schema import Entry, Symptom
 
 from .beliefs import Belief, beliefs, chance, explained_by
 from .events import Answered
@@ -54,7 +55,10 @@ def next_step(world: World, session: Session, candidate: str = "") -> Step:
     if untold:
         return Diagnosis(untold[0])
     if not satisfied(world, session, ranked):
-        offers = [*questions(world, session, posterior), *requests(world, session, posterior, candidate)]
+        offers: list[Ask | Request] = [
+            *questions(world, session, posterior),
+            *requests(world, session, posterior, candidate),
+        ]
         worth = [o for o in offers if o.gain / price(world, o) >= WORTH_ASKING]
         if worth:
             return max(worth, key=lambda o: o.gain / price(world, o))
@@ -122,7 +126,9 @@ def requests(world: World, session: Session, posterior: dict[str, float], candid
     """Artifacts worth asking for, with their gain: that of the probes that would become possible."""
     made = []
     if not session.paths:
-        gain = sum(probe_gain(world, s, posterior) for s in world.probes.values() if {"checkpoint", "log"} & set(s.needs))
+        gain = sum(
+            probe_gain(world, s, posterior) for s in world.probes.values() if {"checkpoint", "log"} & set(s.needs)
+        )
         made.append(Request(FILES, HAS_FILES * gain))
     elif candidate and not session.target:
         gain = max((probe_gain(world, s, posterior) for s in world.probes.values() if "target" in s.needs), default=0.0)

@@ -26,7 +26,8 @@ class SpecificFix:
 def specific(entry: Entry, facts: Mapping[str, str]) -> list[SpecificFix]:
     """The entry's fixes in its order, with every `measured` sentence whose facts are all known."""
     return [
-        SpecificFix(f.title, f.why, f.how, f.code, f.unless, f.check, tuple(filled(f.measured, facts))) for f in entry.fixes
+        SpecificFix(f.title, f.why, f.how, f.code, f.unless, f.check, tuple(filled(f.measured, facts)))
+        for f in entry.fixes
     ]
 
 

@@ -77,7 +77,7 @@ class Chat:
         return True
 
     def listen(self) -> str | None:
-        """The next line; None at the end of the input. What came through a pipe is echoed, so that the transcript reads."""
+        """The next line; None at the end of the input. What comes through a pipe is echoed: the transcript reads."""
         self.out.write("You: ")
         self.out.flush()
         try:

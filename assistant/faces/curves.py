@@ -7,6 +7,7 @@ plot of a million. NaN and infinities are marked on the bottom line.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from probes.finding import Curve, Plot
 
@@ -28,13 +29,12 @@ def curve_lines(plot: Plot, columns: int, height: int = 10, fine: bool = False) 
     grid = Grid(room, height, (low_x, high_x), (low, high), fine)
     for i, curve in enumerate(plot.curves):
         grid.draw(points(curve, plot.log_y), i)
-    unlog = (lambda v: 10**v) if plot.log_y else (lambda v: v)
     lines = [f"  {visible(plot.title)}   {legend(plot, fine)}"]
     for row, text in enumerate(grid.rows()):
-        label = figure(unlog(high)) if row == 0 else figure(unlog(low)) if row == height - 1 else ""
+        label = figure(unlog(high, plot)) if row == 0 else figure(unlog(low, plot)) if row == height - 1 else ""
         lines.append(f"{label:>{LABEL}} |{text}")
     if any(c != " " for c in grid.bad):
-        lines.append(f"{'not finite':>{LABEL}} |{''.join(grid.bad)}"[: columns])
+        lines.append(f"{'not finite':>{LABEL}} |{''.join(grid.bad)}"[:columns])
     right = f"{figure(high_x)} {visible(plot.x_label)}".strip()
     lines.append(f"{'':>{LABEL}}  {figure(low_x)}{right:>{max(1, room - len(figure(low_x)))}}")
     lines += [f"{'':>{LABEL}}  ^ {visible(label)} at {figure(x)}" for x, label in plot.marks[:4]]
@@ -45,7 +45,14 @@ def points(curve: Curve, log: bool) -> list[tuple[float, float]]:
     """(x, value), the value as a logarithm on a log axis; what has none becomes NaN."""
     if not log:
         return list(zip(curve.x, curve.y, strict=True))
-    return [(x, math.log10(y) if y > 0 and math.isfinite(y) else math.nan) for x, y in zip(curve.x, curve.y, strict=True)]
+    return [
+        (x, math.log10(y) if y > 0 and math.isfinite(y) else math.nan) for x, y in zip(curve.x, curve.y, strict=True)
+    ]
+
+
+def unlog(value: float, plot: Plot) -> float:
+    """A value of the axis as it was measured."""
+    return float(10**value) if plot.log_y else value
 
 
 def legend(plot: Plot, fine: bool) -> str:
@@ -79,7 +86,7 @@ class Grid:
             for row in range(self.row(high), self.row(low) + 1):
                 self.dot(column, row, which)
         ordered = sorted(spans)
-        for left, right in zip(ordered, ordered[1:], strict=False):
+        for left, right in pairwise(ordered):
             for column in range(left + 1, right):
                 share = (column - left) / (right - left)
                 self.dot(column, self.row(spans[left][2] * (1 - share) + spans[right][2] * share), which)

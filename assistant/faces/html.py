@@ -8,14 +8,15 @@ from html import escape
 from probes.finding import Table
 
 from ..visible import figure, visible, visible_lines
-from ..words import Block, Figure, Text
+from ..words import Block, Figure
 from .svg import svg
 
 STYLE = (
-    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:auto;padding:1rem}"
     "h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.4rem 0 .3rem}p{margin:.3rem 0}pre{overflow:auto;padding:.6rem;"
     "border:1px solid #8886}table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.15rem .6rem;text-align:right;"
-    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}.muted{opacity:.7}.label{font-weight:600}"
+    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}.muted{opacity:.7}"
+    ".label{font-weight:600}"
     "svg{max-width:100%;height:auto}"
 )
 

@@ -78,7 +78,9 @@ def step_json(consult: Consult, notes: list[Note], finding: Finding | None) -> d
         "text": consult.question(),
         "choices": [{"number": c.number, "text": c.text, "answer": c.answer} for c in consult.choices()],
         "beliefs": [
-            {"id": b.id, "probability": round(b.probability, 4), "status": b.status} for b in consult.beliefs if b.id != OTHER
+            {"id": b.id, "probability": round(b.probability, 4), "status": b.status}
+            for b in consult.beliefs
+            if b.id != OTHER
         ],
         "symptoms": dict(consult.session.answers),
         "notes": [{"text": n.text, "error": n.error} for n in notes],
@@ -95,4 +97,10 @@ def step_json(consult: Consult, notes: list[Note], finding: Finding | None) -> d
 
 def probe_json(spec: Any) -> Mapping[str, Any]:
     """A probe as `probe list` and `probe show` give it."""
-    return {"id": spec.id, "title": spec.title, "needs": list(spec.needs), "speaks_to": list(spec.speaks_to), "cost": spec.cost}
+    return {
+        "id": spec.id,
+        "title": spec.title,
+        "needs": list(spec.needs),
+        "speaks_to": list(spec.speaks_to),
+        "cost": spec.cost,
+    }

@@ -14,9 +14,8 @@ from ..engine.steps import End
 from .json_report import step_json
 
 
-def serve(consult: Consult, inp: TextIO = sys.stdin, out: TextIO = sys.stdout) -> None:
-    """Until the end step, `quit`, or the end of the input. A line that is no reply gets an error note and the same step."""
-    notes: list[Note] = []
+def serve(consult: Consult, notes: list[Note], inp: TextIO = sys.stdin, out: TextIO = sys.stdout) -> None:
+    """Until the end, `quit`, or no more input. A line that is no reply gets an error note and the same step."""
     finding: Finding | None = None
     while True:
         out.write(json.dumps(step_json(consult, notes, finding), ensure_ascii=True) + "\n")

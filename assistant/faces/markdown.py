@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from probes.finding import Table
 
 from ..visible import figure, visible, visible_lines
-from ..words import Block, Figure, Text
+from ..words import Block, Figure
 from .plain import plot_lines
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")

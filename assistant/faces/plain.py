@@ -45,7 +45,9 @@ def text_lines(block: Text, columns: int) -> list[str]:
     for i, part in enumerate(text.split("\n")):
         first = pad + (lead if i == 0 else "  " if lead else "")
         rest = pad + ("  " if lead else "")
-        made += textwrap.wrap(part, columns, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False) or [""]
+        made += textwrap.wrap(part, columns, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False) or [
+            ""
+        ]
     return made
 
 

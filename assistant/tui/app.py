@@ -54,13 +54,13 @@ class DoctorApp(App[None]):
     CSS_PATH = "doctor.tcss"
     TITLE = "nn-doctor"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", key_display="?", priority=True),
         Binding("f3", "evidence", "Evidence"),
         Binding("f4", "search", "Search"),
         Binding("f2", "toggle_causes", "Causes"),
-        Binding("f8", "back", "Back"),
+        Binding("f8", "undo", "Back"),
         Binding("f7", "cancel", "Stop", show=False),
         Binding("f6", "save_report", "Report"),
         Binding("ctrl+q", "quit", "Quit", priority=True),
@@ -150,7 +150,11 @@ class DoctorApp(App[None]):
         self.say(Text("I ask, then measure on what you saved. Nothing leaves this machine."))
         for saved in [s for s in recent(6) if s.unfinished][:3]:
             about = next((t for t in saved.session.said if t), "") or ", ".join(saved.session.paths)
-            self.say(Text(f"Unfinished from {saved.when:%Y-%m-%d %H:%M}: {visible(about, 60)}   resume {saved.name}", "muted"))
+            self.say(
+                Text(
+                    f"Unfinished from {saved.when:%Y-%m-%d %H:%M}: {visible(about, 60)}   resume {saved.name}", "muted"
+                )
+            )
 
     def advance(self) -> None:
         """Show the step of now; go on by itself where no answer is needed."""
@@ -270,7 +274,7 @@ class DoctorApp(App[None]):
         """A finding in short, with its first plot; F3 has the whole."""
         assert self.consult is not None
         blocks = [b for b in say.finding(self.consult.kb, finding, figures=False) if isinstance(b, Text)]
-        short: list[Block] = [b for b in blocks if b.style != "item"][:5]
+        short = [b for b in blocks if b.style != "item"][:5]
         self.say(*short, *(Figure(p) for p in finding.plots[:1]))
 
     def on_progress(self, fraction: float, text: str = "") -> None:
@@ -316,7 +320,7 @@ class DoctorApp(App[None]):
         wide = self.screen.has_class("-wide")
         self.screen.toggle_class("hide-causes" if wide else "show-causes")
 
-    def action_back(self) -> None:
+    def action_undo(self) -> None:
         """Undo."""
         self.send(Reply(command="back"), "back")
 

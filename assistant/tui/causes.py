@@ -69,7 +69,9 @@ class Causes(Vertical):
 
 def line(consult: Consult, belief: Belief) -> Content:
     """A cause: mark, probability, name, status in a word."""
-    style = {"confirmed": "bold $error", "suspected": "bold $warning", "ruled_out": "$text-muted"}.get(belief.status, "")
+    style = {"confirmed": "bold $error", "suspected": "bold $warning", "ruled_out": "$text-muted"}.get(
+        belief.status, ""
+    )
     status = "" if belief.status == "unknown" else f" · {say.STATUS_WORDS[belief.status]}"
     name = say.name_of(consult.kb, belief.id)
     return Content.assemble(

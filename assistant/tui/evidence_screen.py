@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text as RichText
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -25,10 +27,10 @@ MOST_ROWS = 2000
 class EvidenceScreen(Screen[None]):
     """Findings at the left, one of them in full at the right."""
 
-    BINDINGS = (
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f3,q", "dismiss", "Back"),
         Binding("f1,question_mark", "app.help", "Help", key_display="?"),
-    )
+    ]
 
     def __init__(self, consult: Consult) -> None:
         super().__init__()

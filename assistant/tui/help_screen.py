@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
@@ -18,7 +20,7 @@ ACTIONS = (
     ("F4", "search", "search the FAQ"),
     ("F6", "save_report", "write a report (Markdown) into the current folder"),
     ("F7", "cancel", "stop the measurement that is running"),
-    ("F8", "back", "take back the last thing you told me (or type: back)"),
+    ("F8", "undo", "take back the last thing you told me (or type: back)"),
     ("why", "why", "why the question is asked (or type: why)"),
     ("skip", "skip", "leave the question out (or type: skip)"),
     ("Ctrl+Q", "quit", "leave; everything is kept, nn-doctor --resume goes on"),
@@ -28,13 +30,16 @@ ACTIONS = (
 class HelpScreen(ModalScreen[str]):
     """A list of what can be done; choosing a line returns its action."""
 
-    BINDINGS = (Binding("escape,f1,q,question_mark", "dismiss('')", "Back"),)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,question_mark", "dismiss('')", "Back")]
 
     def compose(self) -> ComposeResult:
         """Title and list."""
         yield Static("What you can do here (Enter does it, Esc goes back)", id="help-title", markup=False)
         yield OptionList(
-            *(Option(Content.assemble((f"{key:8}", "bold"), what), id=str(i)) for i, (key, _, what) in enumerate(ACTIONS)),
+            *(
+                Option(Content.assemble((f"{key:8}", "bold"), what), id=str(i))
+                for i, (key, _, what) in enumerate(ACTIONS)
+            ),
             id="help",
             markup=False,
         )

@@ -11,7 +11,7 @@ MOST = 200
 
 
 def matches(typed: str) -> list[str]:
-    """What the typed beginning of a path can become, folders with a slash, folders first. Hidden files only if asked."""
+    """What the typed beginning of a path can become, folders first, with a slash. Hidden ones only if asked."""
     if not typed or "\n" in typed:
         return []
     head, slash, tail = typed.rpartition("/")

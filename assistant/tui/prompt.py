@@ -69,7 +69,9 @@ class Prompt(Vertical):
         """Show what a path can become."""
         typed = event.value
         found = matches(typed) if typed and " " not in typed and (typed[0] in "/~." or "/" in typed) else []
-        names = "  ".join(visible(m.rstrip("/").rpartition("/")[2] + ("/" if m.endswith("/") else ""), 24) for m in found[:8])
+        names = "  ".join(
+            visible(m.rstrip("/").rpartition("/")[2] + ("/" if m.endswith("/") else ""), 24) for m in found[:8]
+        )
         self.query_one("#hint", Static).update(Content(f"Tab completes: {names}" if found else ""))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

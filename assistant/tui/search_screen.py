@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -18,11 +20,11 @@ from ..visible import visible, visible_lines
 class SearchScreen(Screen[None]):
     """Type to search; down to the hits; Enter reads one."""
 
-    BINDINGS = (
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f4", "dismiss", "Back"),
         Binding("down", "to_hits", "To the hits", show=False),
         Binding("f1", "app.help", "Help"),
-    )
+    ]
 
     def __init__(self, consult: Consult) -> None:
         super().__init__()

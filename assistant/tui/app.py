@@ -45,6 +45,9 @@ from .search_screen import SearchScreen
 MOST_TURNS = 120
 """Widgets kept in the conversation; older ones are in the report and in the session file."""
 
+BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]
+"""Classes of the screen by its columns."""
+
 PLACEHOLDERS = {FILES: "path of a run folder, checkpoint or log (Tab completes)"}
 
 
@@ -54,7 +57,7 @@ class DoctorApp(App[None]):
     CSS_PATH = "doctor.tcss"
     TITLE = "nn-doctor"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", key_display="?", priority=True),
         Binding("f3", "evidence", "Evidence"),

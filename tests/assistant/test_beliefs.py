@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import finding
+from small_world import finding
 
 from assistant.engine.beliefs import OTHER, Belief, beliefs
 from assistant.engine.choose import World
@@ -43,7 +43,9 @@ def test_two_verdicts_from_one_source_are_one_witness(world: World) -> None:
 
 
 def test_a_proof_against_beats_a_threshold_for(world: World) -> None:
-    found = finding("a", ("exploding", "confirmed", "inferred", "curves"), ("exploding", "ruled_out", "proved", "weights"))
+    found = finding(
+        "a", ("exploding", "confirmed", "inferred", "curves"), ("exploding", "ruled_out", "proved", "weights")
+    )
     assert ranked(world, Found(found))["exploding"].status == "suspected"
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from conftest import finding
+from small_world import finding
 
 from assistant.engine.choose import World, next_step
 from assistant.engine.events import Answered, Declined, Event, Found, Provided, Said, Told

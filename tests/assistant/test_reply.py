@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import spec
+from small_world import spec
 
 from assistant.engine.reply import YES_NO, Choice, Reply, read
 from assistant.engine.steps import COMPLAINT, FILES, Ask, Measure, Request

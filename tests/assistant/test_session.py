@@ -3,18 +3,34 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import finding
 from hypothesis import given
 from hypothesis import strategies as st
+from small_world import finding
 
 from assistant import store
-from assistant.engine.events import Answered, Closed, Declined, Event, Found, Provided, Said, Told, Withdrew
-from assistant.engine.events import from_json, to_json
+from assistant.engine.events import (
+    Answered,
+    Closed,
+    Declined,
+    Event,
+    Found,
+    Provided,
+    Said,
+    Told,
+    Withdrew,
+    from_json,
+    to_json,
+)
 from assistant.engine.session import Session
 
 texts = st.text(max_size=20)
 events = st.one_of(
-    st.builds(Said, texts, st.dictionaries(texts, st.booleans(), max_size=3), st.dictionaries(texts, st.floats(-3, 3), max_size=3)),
+    st.builds(
+        Said,
+        texts,
+        st.dictionaries(texts, st.booleans(), max_size=3),
+        st.dictionaries(texts, st.floats(-3, 3), max_size=3),
+    ),
     st.builds(Answered, texts, st.sampled_from(["yes", "no", "unsure"])),
     st.builds(Withdrew, texts),
     st.builds(Provided, st.tuples(texts), st.none() | texts, st.tuples(texts)),

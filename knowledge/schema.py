@@ -103,6 +103,7 @@ class Symptom:
         question: under 15 words, about things seen.
         why: what the answers would change, one sentence.
         phrasings: ways people say it; patterns of words, not whole sentences of a benchmark.
+        denials: ways people say that it is not so: "training loss falls".
         base_rate: share of all troubled runs that show it.
     """
 
@@ -112,4 +113,5 @@ class Symptom:
     why: str
     base_rate: float
     phrasings: tuple[str, ...] = ()
+    denials: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()

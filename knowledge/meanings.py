@@ -1,0 +1,117 @@
+"""Numbers that mean something where they stand: a loss or accuracy of guessing, a learning rate out of range ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .text import Number, Token, numbers, sentence_breaks, tokens
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STILL = {"stuck", "not", "same", "alway", "around", "always", "change", "converge", "fall", "only", "start", "begin"}
+_NEAR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A number and what it says: a sentence, and the symptom (with yes or no) that it speaks to, or ""."""
+
+    value: float
+    says: str
+    symptom: str
+    present: bool
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    classes: int
+    loss: float
+    accuracy: float
+    name: str
+
+
+@cache
+def _levels() -> tuple[_Level, ...]:
+    rows = yaml.load((Path(__file__).parent / "numbers.yaml").read_bytes(), Loader=_LOADER)
+    return tuple(_Level(**row) for row in rows)
+
+
+def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Meaning, ...]:
+    """The numbers of a text that have a meaning where they stand."""
+    found = numbers(text)
+    if not found:
+        return ()
+    said, breaks = tokens(text, correct), sentence_breaks(text)
+    read = (_read(n, _before(n, said), _around(n, said, breaks)) for n in found)
+    return tuple(m for m in read if m is not None)
+
+
+def _read(number: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    rules = (_chance_loss, _learning_rate, _batch_size, _gpu, _chance_accuracy)
+    return next((m for rule in rules if (m := rule(number, before, around)) is not None), None)
+
+
+def _before(number: Number, said: Sequence[Token]) -> list[str]:
+    """The few words before a number."""
+    return [t.word for t in said if t.end <= number.start][-_NEAR:]
+
+
+def _around(number: Number, said: Sequence[Token], breaks: Sequence[int]) -> list[str]:
+    """All words of its sentence."""
+    low = max((b for b in breaks if b < number.start), default=-1)
+    high = min((b for b in breaks if b >= number.end), default=1 << 30)
+    return [t.word for t in said if low < t.start < high]
+
+
+def _chance_loss(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if n.percent or n.digits < 1 or not {"loss", "stuck", "cross-entropy"} & set(around) or "accuracy" in before:
+        return None
+    level = next((v for v in _levels() if abs(v.loss - n.value) <= 0.6 * 10.0**-n.digits), None)
+    if level is None or (n.digits < 3 and not _STILL & set(around)):
+        return None
+    says = f"a loss of {n.value:g} is {level.name}: what guessing among {level.classes} classes gives"
+    return Meaning(n.value, says, "loss-at-chance", True, (n.start, n.end))
+
+
+def _chance_accuracy(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if (
+        "accuracy" not in around
+        or not _STILL & set(around)
+        or not 0 < n.value < 0.6
+        or (not n.percent and n.digits < 1)
+    ):
+        return None
+    level = next((v for v in _levels() if abs(v.accuracy - n.value) <= 0.015 * v.accuracy), None)
+    if level is None:
+        return None
+    says = f"an accuracy of {n.value:.3g} is what guessing among {level.classes} classes gives"
+    return Meaning(n.value, says, "loss-at-chance", True, (n.start, n.end))
+
+
+def _learning_rate(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if "learning-rate" not in before or n.percent or n.value <= 0:
+        return None
+    high = 0.01 if "adam" in around else 0.5
+    if n.value > high:
+        return Meaning(n.value, f"a learning rate of {n.value:g} is high", "lr-above-common", True, (n.start, n.end))
+    if n.value < 1e-5:
+        return Meaning(n.value, f"a learning rate of {n.value:g} is low", "lr-below-common", True, (n.start, n.end))
+    return Meaning(n.value, f"a learning rate of {n.value:g}", "", True, (n.start, n.end))
+
+
+def _batch_size(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if "batch-size" not in before or n.percent or n.value < 1 or n.value % 1:
+        return None
+    return Meaning(n.value, f"a batch of {n.value:g}", "small-batch", n.value < 8, (n.start, n.end))
+
+
+def _gpu(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if not n.percent or "gpu-utilization" not in around:
+        return None
+    return Meaning(n.value, f"the GPU is busy {n.value:.0%} of the time", "gpu-idle", n.value < 0.5, (n.start, n.end))

@@ -1,0 +1,210 @@
+"""Search as people type: typos, synonyms, rambling messages, numbers; best entry first, nothing if nothing fits.
+
+An entry scores by the words that it shares with the query (weighted by field and rarity, with saturation as in BM25),
+by the title, alias or question that is nearest to the query as a whole, and by the symptoms that the query mentions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .likelihood import probability
+from .load import KnowledgeBase
+from .meanings import Meaning, meanings
+from .mentions import Matcher, Mention
+from .schema import Entry
+from .spelling import Speller
+from .text import contains, raw_tokens, vocabulary, words
+
+_SATURATION = 1.2
+_PHRASE = 1.0
+_SYMPTOM = 1.5
+_UNKNOWN = 2.5
+_FLOOR = 4.0
+_COVERED = 0.30
+_OUTWEIGHS = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry that fits a query; scores compare within one query only."""
+
+    id: str
+    title: str
+    score: float
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was understood of a query."""
+
+    words: dict[str, float]
+    mentions: tuple[Mention, ...]
+    meanings: tuple[Meaning, ...]
+    elsewhere: int
+
+    @property
+    def symptoms(self) -> dict[str, bool]:
+        """Symptom -> present, from words and from numbers."""
+        numbers = {m.symptom: m.present for m in self.meanings if m.symptom}
+        return numbers | {m.symptom: m.present for m in self.mentions}
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """A title, alias or question as a set of words, with what to show if it is the best match."""
+
+    words: frozenset[str]
+    weight: float
+    shown: str
+
+
+class Index:
+    """The search index of a knowledge base. Building it takes some hundredths of a second."""
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self.kb = kb
+        self._matcher = Matcher(kb.symptoms.values())
+        fields = {entry.id: _fields(entry) for entry in kb.entries.values()}
+        self._speller = Speller(_known(fields, kb))
+        self._counts = {id_: _weighted(parts) for id_, parts in fields.items()}
+        self._phrases = {entry.id: _phrases(entry) for entry in kb.entries.values()}
+        self._rarity = _rarity(self._counts)
+
+    def search(self, query: str, n: int = 5) -> list[Hit]:
+        """The best `n` entries; [] means that nothing here fits the query."""
+        read = self.read(query)
+        scores = {id_: self.text_score(id_, read) + self._symptom_score(id_, read) for id_ in self.kb.entries}
+        ranked = sorted(scores, key=lambda id_: (-scores[id_], id_))
+        if not ranked or not self._fits(read, scores[ranked[0]]):
+            return []
+        return [self._hit(id_, scores[id_], read) for id_ in ranked[:n] if scores[id_] >= 0.25 * scores[ranked[0]]]
+
+    def read(self, text: str) -> Query:
+        """What a text says: weighted words, symptoms, numbers with a meaning."""
+        plain = [t.word for t in raw_tokens(text)]
+        mentions = self._matcher.find(text, self._speller)
+        counted = Counter(words(_without_denied(text, mentions), self._speller))
+        return Query(
+            words={w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()},
+            mentions=mentions,
+            meanings=meanings(text, self._speller),
+            elsewhere=sum(contains(plain, e) >= 0 for e in vocabulary().elsewhere),
+        )
+
+    def text_score(self, id_: str, query: Query) -> float:
+        """How much an entry's words and phrases resemble the query's, without symptoms."""
+        counts = self._counts[id_]
+        shared = sum(
+            weight * self._rarity.get(word, 0.0) * counts[word] / (counts[word] + _SATURATION)
+            for word, weight in query.words.items()
+            if word in counts
+        )
+        return shared / self._length(query) + _PHRASE * self._best_phrase(id_, query)[0]
+
+    def _length(self, query: Query) -> float:
+        """Long messages repeat themselves: their sum of words counts less."""
+        return max(1.0, math.sqrt(len(query.words) / 6))
+
+    def _best_phrase(self, id_: str, query: Query) -> tuple[float, str]:
+        best, shown = 0.0, ""
+        for phrase in self._phrases[id_]:
+            shared = sum(self._rarity.get(w, 0.0) for w in phrase.words if w in query.words)
+            if shared:
+                whole = sum(self._rarity.get(w, 0.0) for w in phrase.words)
+                score = phrase.weight * shared * (shared / whole) ** 2
+                best, shown = max((best, shown), (score, phrase.shown))
+        return best, shown
+
+    def _symptom_score(self, id_: str, query: Query) -> float:
+        """Sum of log likelihood ratios of the mentioned symptoms, each bounded."""
+        entry, total = self.kb.entries[id_], 0.0
+        for symptom, present in query.symptoms.items():
+            if symptom in entry.symptoms:
+                likely, base = probability(entry.symptoms[symptom]), self.kb.symptoms[symptom].base_rate
+                ratio = likely / base if present else (1 - likely) / (1 - base)
+                total += max(-2.0, min(2.0, math.log(ratio)))
+        return _SYMPTOM * total
+
+    def _fits(self, query: Query, best: float) -> bool:
+        """Whether the best score is more than chance words in common."""
+        known = sum(self._rarity[w] for w in query.words if w in self._rarity)
+        unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
+        if best < _FLOOR or known < _COVERED * (known + unknown):
+            return False
+        return best > _OUTWEIGHS * query.elsewhere
+
+    def _hit(self, id_: str, score: float, query: Query) -> Hit:
+        entry = self.kb.entries[id_]
+        shown = self._best_phrase(id_, query)[1] or entry.summary
+        return Hit(id_, entry.title, round(score, 3), _short(shown))
+
+
+def _without_denied(text: str, mentions: Iterable[Mention]) -> str:
+    """The text without what it says is not so."""
+    for mention in mentions:
+        if mention.negated:
+            start, end = mention.span
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _fields(entry: Entry) -> list[tuple[float, str]]:
+    """(weight, text) of every part of an entry."""
+    fixes = " ".join(f"{f.title}. {f.how}" for f in entry.fixes)
+    detail = " ".join([*(q.answer for q in entry.qa), *entry.caveats, *(f.why for f in entry.fixes), entry.body])
+    return [
+        (4.0, entry.title),
+        (2.0, " . ".join(entry.aliases)),
+        (1.5, " . ".join(q.question for q in entry.qa)),
+        (1.0, entry.summary),
+        (0.6, " . ".join(entry.causes)),
+        (0.4, fixes),
+        (0.25, detail),
+    ]
+
+
+def _weighted(parts: Iterable[tuple[float, str]]) -> dict[str, float]:
+    """Word -> weighted count; a field counts a word at most three times."""
+    total: dict[str, float] = {}
+    for weight, text in parts:
+        for word, count in Counter(words(text)).items():
+            total[word] = total.get(word, 0.0) + weight * min(count, 3)
+    return total
+
+
+def _phrases(entry: Entry) -> list[_Phrase]:
+    named = [(1.0, entry.title), *((1.0, alias) for alias in entry.aliases)]
+    found = [_Phrase(frozenset(words(text)), weight, entry.summary) for weight, text in named]
+    found += [_Phrase(frozenset(words(q.question)), 0.9, q.answer) for q in entry.qa]
+    return [phrase for phrase in found if phrase.words]
+
+
+def _rarity(counts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Word -> inverse document frequency; a word that is only in passing texts counts as a share of a document."""
+    share: Counter[str] = Counter()
+    for words_of in counts.values():
+        for word, weight in words_of.items():
+            share[word] += min(1.0, weight)  # type: ignore[assignment]
+    n = len(counts)
+    return {word: math.log(1 + (n - df + 0.5) / (df + 0.5)) for word, df in share.items()}
+
+
+def _known(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:
+    """Every stem that is spelled right by definition: of entries, symptoms and the vocabulary."""
+    texts = [text for parts in fields.values() for _, text in parts]
+    texts += [p for s in kb.symptoms.values() for p in (*s.phrasings, *s.denials, s.question)]
+    vocab = vocabulary()
+    known = {t.word for text in texts for t in raw_tokens(text)}
+    known |= {w for form in (*vocab.forms, *vocab.fillers, *vocab.elsewhere) for w in form}
+    return known | vocab.stop | vocab.breaks | vocab.negations
+
+
+def _short(text: str, limit: int = 220) -> str:
+    """The beginning of a text, cut at a word."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: flat.rfind(" ", 0, limit)] + " …"

@@ -98,9 +98,9 @@ class Consult:
         """Why the step is taken."""
         return say.why(self.kb, self.step, self.beliefs)
 
-    def conclusion(self) -> list[Block]:
+    def conclusion(self, full: bool = False) -> list[Block]:
         """The verdict and the three lists."""
-        return say.conclusion(self.kb, self.session, self.beliefs, self.world.probes)
+        return say.conclusion(self.kb, self.session, self.beliefs, self.world.probes, full)
 
     def diagnosis(self, belief: Belief) -> list[Block]:
         """A diagnosis with evidence and fixes."""
@@ -170,7 +170,7 @@ class Consult:
 
     def report(self) -> list[Block]:
         """The whole result: verdict and lists, each diagnosis that was found, each finding."""
-        blocks = self.conclusion()
+        blocks = self.conclusion(full=True)
         for belief in self.beliefs:
             if belief.status in ("confirmed", "suspected"):
                 blocks += self.diagnosis(belief)

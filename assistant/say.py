@@ -224,20 +224,30 @@ def why_symptom(kb: KnowledgeBase, id: str, ranked: Sequence[Belief]) -> str:
 
 
 def conclusion(
-    kb: KnowledgeBase, session: Session, ranked: Sequence[Belief], probes: Mapping[str, ProbeSpec]
+    kb: KnowledgeBase, session: Session, ranked: Sequence[Belief], probes: Mapping[str, ProbeSpec], full: bool
 ) -> list[Block]:
-    """The end: the verdict in one line, then found, ruled out, not checked because."""
+    """The end: the verdict in one line, then found, ruled out, not checked because. `full` gives every because."""
     found = [b for b in ranked if b.status in ("confirmed", "suspected")]
-    blocks: list[Block] = [Text(verdict_line(kb, session, ranked), "title")]
-    blocks.append(Text("Found", "heading"))
-    blocks += [Text(headline(kb, b), "item", depth=1) for b in found] or [Text("nothing", "muted", depth=1)]
-    blocks.append(Text("Ruled out, as far as these files show", "heading"))
     out = [b for b in ranked if b.status == "ruled_out"]
-    blocks += [Text(ruled_out_line(kb, b), "item", depth=1) for b in out] or [Text("nothing", "muted", depth=1)]
-    blocks.append(Text("Not checked, because", "heading"))
-    missing = unchecked(session, probes)
-    blocks += [Text(f"{p}: {why}", "item", depth=1) for p, why in missing] or [Text("nothing", "muted", depth=1)]
-    return blocks
+    missing = [f"{probe}: {why}" for probe, why in unchecked(session, probes)]
+    names = [", ".join(name_of(kb, b.id) for b in out)] if out else []
+    return [
+        Text(verdict_line(kb, session, ranked), "title"),
+        *listed("Found", [found_line(kb, session, b) for b in found]),
+        *listed("Ruled out, as far as these files show", [ruled_out_line(kb, b) for b in out] if full else names),
+        *listed("Not checked, because", missing),
+    ]
+
+
+def listed(heading: str, items: Sequence[str]) -> list[Block]:
+    """A heading and its items; an empty list says so."""
+    return [Text(heading, "heading"), *(Text(i, "item", depth=1) for i in items or ["nothing"])]
+
+
+def found_line(kb: KnowledgeBase, session: Session, belief: Belief) -> str:
+    """One diagnosis that was found, with the first thing to change."""
+    made = specific(kb.entries[belief.id], facts(session.findings.values(), belief.id))
+    return headline(kb, belief) + (f". First: {visible(made[0].title)}" if made else "")
 
 
 def ruled_out_line(kb: KnowledgeBase, belief: Belief) -> str:

@@ -131,7 +131,7 @@ def requests(world: World, session: Session, posterior: dict[str, float], candid
         )
         made.append(Request(FILES, HAS_FILES * gain))
     elif candidate and not session.target:
-        gain = max((probe_gain(world, s, posterior) for s in world.probes.values() if "target" in s.needs), default=0.0)
+        gain = sum(probe_gain(world, s, posterior) for s in world.probes.values() if "target" in s.needs)
         made.append(Request(TARGET, HAS_TARGET * gain, candidate))
     return [r for r in made if r.key not in session.declined]
 

@@ -7,6 +7,7 @@ import math
 from probes.finding import Plot
 
 from ..visible import figure, visible
+from .scale import share
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 MOST_BARS = 40
@@ -36,9 +37,8 @@ def scaled(values: list[float], log: bool) -> list[float]:
     top = max(usable)
     if not log:
         return [v / top if math.isfinite(v) and top > 0 and v > 0 else 0.0 for v in values]
-    low = math.log10(min(usable)) - 0.5
-    span = max(1e-9, math.log10(top) - low)
-    return [(math.log10(v) - low) / span if math.isfinite(v) and v > 0 else 0.0 for v in values]
+    low, high = math.log10(min(usable)) - 0.5, math.log10(top)
+    return [share(math.log10(v), low, high) if math.isfinite(v) and v > 0 else 0.0 for v in values]
 
 
 def bar(share: float, room: int, fine: bool) -> str:

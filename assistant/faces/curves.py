@@ -12,6 +12,7 @@ from itertools import pairwise
 from probes.finding import Curve, Plot
 
 from ..visible import figure, visible
+from .scale import share
 
 MARKS = "ox+*"
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
@@ -93,13 +94,11 @@ class Grid:
 
     def column(self, x: float) -> int:
         """The dot column of an x."""
-        low, high = self.x
-        return round((x - low) / (high - low) * (self.nx - 1)) if high > low else 0
+        return round(share(x, *self.x) * (self.nx - 1))
 
     def row(self, y: float) -> int:
         """The dot row of a y, 0 at the top."""
-        low, high = self.y
-        return round((high - y) / (high - low) * (self.ny - 1)) if high > low else self.ny // 2
+        return round((1 - share(y, *self.y)) * (self.ny - 1))
 
     def dot(self, column: int, row: int, which: int) -> None:
         """Set one dot."""

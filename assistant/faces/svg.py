@@ -11,6 +11,7 @@ from probes.finding import Curve, Plot
 from ..visible import figure, visible
 from .bars import MOST_BARS, scaled
 from .curves import points
+from .scale import share
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 240, 64, 28
 COLOURS = ("#2a78d6", "#d9662b", "#4a9b5f", "#9a5fc0")
@@ -49,8 +50,8 @@ def lines(plot: Plot) -> tuple[str, int]:
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + (x - x_span[0]) / (x_span[1] - x_span[0]) * (WIDTH - LEFT - 8),
-            20 + (y_span[1] - y) / (y_span[1] - y_span[0]) * (HEIGHT - 24 - BOTTOM),
+            LEFT + share(x, *x_span) * (WIDTH - LEFT - 8),
+            20 + (1 - share(y, *y_span)) * (HEIGHT - 24 - BOTTOM),
         )
 
     parts = [path(line, place, COLOURS[i % len(COLOURS)]) for i, (_, line) in enumerate(data)]
@@ -65,9 +66,8 @@ def lines(plot: Plot) -> tuple[str, int]:
 
 
 def span(values: list[float]) -> tuple[float, float]:
-    """Lowest and highest, never equal."""
-    low, high = min(values), max(values)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    """Lowest and highest."""
+    return min(values), max(values)
 
 
 def path(line: list[tuple[float, float]], place: Callable[[float, float], tuple[float, float]], colour: str) -> str:

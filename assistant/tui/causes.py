@@ -73,7 +73,7 @@ def line(consult: Consult, belief: Belief) -> Content:
         belief.status, ""
     )
     status = "" if belief.status == "unknown" else f" · {say.STATUS_WORDS[belief.status]}"
-    name = say.name_of(consult.kb, belief.id)
+    name = visible(say.name_of(consult.kb, belief.id), 32 if belief.status == "unknown" else 22)
     return Content.assemble(
         f"{GLYPHS[belief.status]} {say.percent(belief.probability):>5} ", (name, style), (status, "$text-muted")
     )

@@ -55,7 +55,7 @@ def test_any_numbers_can_be_drawn(values: list[float], fine: bool, log: bool) ->
 def test_bars_are_in_proportion() -> None:
     plot = Plot("dead", "bars", (Curve("share", (0.0, 1.0), (0.5, 1.0)),), names=("fc1", "fc2"))
     half, whole = bar_lines(plot, 60)[1:]
-    assert half.count("#") * 2 == whole.count("#")
+    assert abs(half.count("#") * 2 - whole.count("#")) <= 1
 
 
 def test_a_wide_table_is_cut_not_wrapped() -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowledge.load import KnowledgeBase
-from knowledge.search import Index
-from knowledge.understand import understand
 from probes.client import OnProgress, Worker
 from probes.registry import probes
 
+from knowledge.load import KnowledgeBase
+from knowledge.search import Index
+from knowledge.understand import understand
 from probes.errors import Unreadable
 from probes.finding import Finding
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from knowledge.load import KnowledgeBase
 from probes.registry import ProbeSpec
 
+from knowledge.load import KnowledgeBase
 from knowledge.schema import Entry
 from probes.finding import Finding, Measure, Verdict
 

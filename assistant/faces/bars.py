@@ -22,8 +22,8 @@ def bar_lines(plot: Plot, columns: int, fine: bool = False) -> list[str]:
     lengths = scaled(values, plot.log_y)
     axis = f" ({visible(plot.y_label)}{', log scale' if plot.log_y else ''})" if plot.y_label else ""
     lines = [f"  {visible(plot.title)}{axis}"]
-    for name, value, share in list(zip(names, values, lengths, strict=False))[:MOST_BARS]:
-        lines.append(f"  {name.ljust(label)} {bar(share, room, fine)} {figure(value)}")
+    for name, value, length in list(zip(names, values, lengths, strict=False))[:MOST_BARS]:
+        lines.append(f"  {name.ljust(label)} {bar(length, room, fine)} {figure(value)}")
     if len(names) > MOST_BARS:
         lines.append(f"  ... and {len(names) - MOST_BARS} more")
     return lines

@@ -31,11 +31,11 @@ def bars(plot: Plot) -> tuple[str, int]:
     """A bar a name, and the height of the picture."""
     values = list(plot.curves[0].y)[:MOST_BARS] if plot.curves else []
     parts = []
-    for i, (name, value, share) in enumerate(zip(plot.names, values, scaled(values, plot.log_y), strict=False)):
+    for i, (name, value, length) in enumerate(zip(plot.names, values, scaled(values, plot.log_y), strict=False)):
         y = 24 + 16 * i
         parts.append(f'<text x="150" y="{y + 10}" text-anchor="end">{escape(visible(name, 26))}</text>')
-        parts.append(f'<rect x="156" y="{y}" width="{max(1.0, 380 * share):.1f}" height="12" fill="{COLOURS[0]}"/>')
-        parts.append(f'<text x="{160 + 380 * share:.1f}" y="{y + 10}">{escape(figure(value))}</text>')
+        parts.append(f'<rect x="156" y="{y}" width="{max(1.0, 380 * length):.1f}" height="12" fill="{COLOURS[0]}"/>')
+        parts.append(f'<text x="{160 + 380 * length:.1f}" y="{y + 10}">{escape(figure(value))}</text>')
     return "".join(parts), 32 + 16 * len(values)
 
 

@@ -1,0 +1,173 @@
+"""Logs in JSON: one record a line, lists of records, lists of numbers by name, and HF's trainer_state.json."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..artifacts import Log
+from ..names import axis, split_of, words
+from .table import Cell, Column, is_training_log, number, series_of
+
+DEEPEST = 4
+Record = dict[str, Any]
+
+
+def read_json(path: Path, text: str) -> Log | None:
+    """The log in `text`, or None if it is JSON without training curves, or no JSON at all."""
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        records = list(_lines(text))
+        return _from_records(path, "jsonl", records) if records else None
+    if isinstance(tree, dict) and isinstance(tree.get("log_history"), list):
+        return _trainer_state(path, tree["log_history"])
+    if isinstance(tree, dict) and {"_step", "_runtime"} <= tree.keys():
+        columns = _record_columns([tree], None)
+        return Log(
+            path, "wandb-summary", tuple(series_of(columns)), ("only the last value of each curve is in this file.",)
+        )
+    return next(_curves(path, tree, 0), None)
+
+
+def _lines(text: str) -> Iterator[Record]:
+    """Records, one a line. A file where a line is neither blank nor an object has none; the last may be cut off."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for place, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            if place < len(lines) - 1 or place == 0:
+                return
+            continue
+        yield record
+
+
+def _value(value: Any) -> Cell:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    return number(value) if isinstance(value, str) else None
+
+
+def _trainer_state(path: Path, history: list[Any]) -> Log | None:
+    """HF Trainer: the last record sums up the run under the names of curves, so it is left out."""
+    records = [r for r in history if isinstance(r, dict) and "train_runtime" not in r and "total_flos" not in r]
+    columns = _record_columns(records, None)
+    found = series_of(columns) if is_training_log(columns) else []
+    return Log(path, "trainer-state", tuple(found), () if found else ("its log_history holds no curve.",))
+
+
+def _from_records(path: Path, form: str, records: list[Record]) -> Log | None:
+    """Records that know no split of their own are evaluation when others beside them hold the training loss."""
+    flat = [_flatten(r) for r in records]
+    training = [r for r in flat if _is_training(r)]
+    evaluation = [r for r in flat if not _is_training(r)] if 0 < len(training) < len(flat) else []
+    named = [r for r in evaluation if any(split_of(k) for k in r)]
+    if len(named) * 2 > len(evaluation) or not evaluation:
+        columns = _record_columns(flat, None)
+    else:
+        columns = _record_columns(training, None) + _record_columns(evaluation, "val")
+    texts = _text_keys(records)
+    if not is_training_log(columns, texts):
+        return None
+    return Log(path, form, tuple(_merged(training, evaluation, columns)))
+
+
+def _merged(training: list[Record], evaluation: list[Record], columns: list[Column]) -> list[Any]:
+    """Series of both kinds of record, each over the axis of its own records."""
+    own = [c for c in columns if c.split is None]
+    other = [c for c in columns if c.split is not None]
+    return series_of(own) + series_of(other)
+
+
+def _is_training(record: Record) -> bool:
+    if isinstance(record.get("mode"), str):
+        return split_of(record["mode"]) == "train"
+    return (
+        any(set(words(k)) & {"loss", "lr"} and split_of(k) in (None, "train") for k in record)
+        or "learning_rate" in record
+    )
+
+
+def _flatten(record: Record) -> Record:
+    """One level of nesting becomes a slash: {"train": {"loss": 1}} -> {"train/loss": 1}. Lists are left out."""
+    flat: Record = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}/{inner}": v for inner, v in value.items() if not isinstance(v, dict | list)}
+        elif not isinstance(value, list):
+            flat[key] = value
+    return flat
+
+
+def _record_columns(records: list[Record], split: str | None) -> list[Column]:
+    keys = dict.fromkeys(key for record in records for key in record)
+    columns = []
+    for key in keys:
+        cells = [_value(record.get(key)) for record in records]
+        if any(c is not None for c in cells):
+            columns.append(Column(key, cells, split))
+    return columns
+
+
+def _text_keys(records: list[Record]) -> list[str]:
+    """Keys whose values are words in every record: names of runs or settings."""
+    return [
+        k
+        for k in records[0]
+        if k != "mode" and all(isinstance(r.get(k), str) and _value(r[k]) is None for r in records)
+    ]
+
+
+def _curves(path: Path, tree: Any, depth: int) -> Iterator[Log]:
+    """Logs found in a JSON tree, outermost first; under keys that speak of a history before others."""
+    if depth > DEEPEST:
+        return
+    if isinstance(tree, list) and tree and all(isinstance(r, dict) for r in tree):
+        if log := _from_records(path, "json", tree):
+            yield log
+        return
+    if not isinstance(tree, dict):
+        return
+    if (columns := _list_columns(tree)) and is_training_log(columns):
+        yield Log(path, "history", tuple(series_of(columns)))
+    if (records := _numbered(tree)) and (log := _from_records(path, "json", records)):
+        yield log
+    for _, value in sorted(tree.items(), key=lambda item: "hist" not in item[0].lower()):
+        yield from _curves(path, value, depth + 1)
+
+
+def _list_columns(tree: Record, prefix: str = "") -> list[Column]:
+    """Columns of {"loss": [...], "val_loss": [...]}, also one level down: {"train": {"loss": [...]}}."""
+    columns = []
+    for key, value in tree.items():
+        if isinstance(value, dict) and not prefix and split_of(key):
+            columns += _list_columns(value, f"{key}/")
+        elif isinstance(value, list) and value and all(_is_number(v) for v in value):
+            columns.append(Column(prefix + key, [_value(v) for v in value]))
+    return columns
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or _value(value) is not None
+
+
+def _numbered(tree: Record) -> list[Record]:
+    """The records of {"epoch_1": {...}, "epoch_2": {...}}, with their number as the epoch."""
+    records = []
+    for key, value in tree.items():
+        found = [w for w in words(key) if w.isdigit()]
+        if not isinstance(value, dict) or len(found) != 1 or not (axis(key.rstrip("0123456789_- ")) or key.isdigit()):
+            return []
+        records.append({"epoch": int(found[0]), **value})
+    return records

@@ -11,8 +11,10 @@ Formula
     matrices, head left out, minus rho of the head. T = RMS of the total gradient norm.
 
 Thresholds and sources
-    vanishing suspected: V < -1.0 (49 of 63 nets that vanished and did not learn; 0 of 363 healthy ones, lowest healthy
-    V -0.79). Confirmed only with a loss that stands still as well (log, or chance on the batch). exploding: T > 10
+    vanishing suspected: V < -1.0 (51 of 63 nets that vanished and did not learn; 0 of 363 healthy ones, lowest healthy
+    V -0.79), or V < -1.5 in nets of 3 or 4 matrices, where one odd layer is a third. Confirmed at V < -2 with a loss
+    that stands still (log, or chance on the batch): between -2 and -1 a net stuck for another reason may lie, too.
+    exploding: T > 10
     held for 23 of 23 exploding runs but depends on the loss's unit, so never from T alone: suspected on a batch
     with a norm above 100 at cross-entropy and a log that blows up. T / c in 0.98-1.001 at a clipping value c: every
     step was clipped (18 of 18), a fact and no fault.
@@ -43,7 +45,8 @@ from ..target import Backward, backward, batch, fit, load_target
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("vanishing-gradients", "exploding-gradients", "frozen-parameters")
 COST = "batch"
-VANISHED = -1.0
+VANISHED, VANISHED_SHALLOW, VANISHED_SURELY = -1.0, -1.5, -2.0
+SHALLOW = 4
 HEALTHY = -0.8
 LARGE = 100.0
 ROUND = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -194,10 +197,9 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
         return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]
     ratio = f"{10**drop:.2g} times" if drop < 0 else f"{10**drop:.3g} times"
     because = f"the gradients of the first layers are {ratio} that of {profile.names[-1]}"
-    if drop < VANISHED:
+    if drop < (VANISHED_SHALLOW if len(profile.rms) <= SHALLOW else VANISHED):
         stuck, how = _stuck(seen)
-        # Adam rescales every layer's step, so a low profile on one batch weighs less than on the state's many steps
-        sure = stuck and (source == "optimizer-state" or drop < 2 * VANISHED)
+        sure = stuck and drop < VANISHED_SURELY
         return [Verdict("vanishing-gradients", "confirmed" if sure else "suspected", "measured", because + how, source)]
     if drop > HEALTHY:
         return [Verdict("vanishing-gradients", "ruled_out", "measured", because, source)]

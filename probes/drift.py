@@ -94,4 +94,5 @@ def _ks_p(d: float, n: int) -> float:
     x = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * d
     if x < 0.2:
         return 1.0
-    return min(1.0, max(0.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 101))))
+    terms = (math.copysign(math.exp(-2 * k * k * x * x), k % 2 - 0.5) for k in range(1, 101))
+    return min(1.0, max(0.0, 2 * sum(terms)))

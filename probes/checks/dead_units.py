@@ -37,11 +37,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import layers
+from .. import layers, moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..moments import option
 from ..outcome import outcome
 from ..starved import Starved, starved
 from ..target import Silence, batch, fit, load_target, silences
@@ -109,7 +108,8 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         progress(0.5, "one batch")
         try:
             target = load_target(artifacts.target)
-            model = fit(target, last)
+            whole = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+            model = fit(target, whole)
             units, batch_why = silences(target, model.model, batch(target)[0]), model.note
         except Unreadable as error:
             batch_why = str(error)
@@ -236,7 +236,7 @@ def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
         facts["checkpoint"] = last.path.name
         if last.optimizer is not None and last.optimizer.groups:
             facts["optimizer"] = last.optimizer.kind or ""
-            facts["lr"] = f"{option(last.optimizer.groups[0], 'lr', float('nan')):.3g}"
+            facts["lr"] = f"{moments.option(last.optimizer.groups[0], 'lr', float('nan')):.3g}"
     return {k: v for k, v in facts.items() if v and v != "nan"}
 
 

@@ -157,13 +157,16 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because = f"all {len(moved)} parameters changed between the first and the last checkpoint"
         return [Verdict("frozen-parameters", "ruled_out", "measured", because, "drift")] if moved else []
     facts["layers"] = ", ".join(m.name for m in still[:6])
-    because = f"{len(still)} of {len(still) + len(moved)} parameters are identical in the first and the last checkpoint, first {still[0].name}"
+    because = f"{len(still)} of {len(still) + len(moved)} parameters are the same in the first and the last checkpoint"
+    because += f", first {still[0].name}"
     if not moved:
         return _nothing_moved(seen, because)
     outside = [m for m in still if _outside_optimizer(seen.last, m.name)]
     fresh = [m for m in outside if untrained(m.name, seen.last.tensors[m.name])]
     if fresh and not seen.known.learned:
-        because += f"; the optimizer does not hold {len(outside)} of them, and {len(fresh)} are still as PyTorch initialises them"
+        because += (
+            f"; {len(outside)} of them are not in the optimizer, {len(fresh)} still as PyTorch draws them at first"
+        )
         return [Verdict("frozen-parameters", "confirmed", "measured", because, "drift")]
     if seen.known.stuck and outside:
         return [Verdict("frozen-parameters", "suspected", "measured", because, "drift")]

@@ -68,7 +68,6 @@ _MEDIA = frozenset(
 _OTHER_FORMATS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 (Keras) file; this format is not read yet"),
     (b"GGUF", "a GGUF model; this format holds no training state and is not read"),
-    (b":W&B", "a W&B run file; this format is not read yet, export its history as CSV or give its output.log"),
     (b"\x1f\x8b", "a gzip file; unpack it first"),
     (b"PAR1", "a Parquet file; this format is not read yet"),
 )

@@ -7,6 +7,7 @@ that `best_val_loss` or `box_loss` are never mistaken for the loss.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 CORE = frozenset(
     {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")} | {"lr", "grad_norm", "rollout/reward"}
@@ -130,6 +131,9 @@ _SYSTEM = frozenset(
 )
 _GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/pg|lr_)(\d+)$", re.I)
 
+_LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
+"""Abbreviations of llm.c, whose "test loss" is the validation's."""
+
 _FOREIGN = {
     "学习率": "lr", "学習率": "lr", "학습률": "lr", "скорость обучения": "lr", "tasa de aprendizaje": "lr", "taxa de aprendizado": "lr",
     "训练": "train", "訓練": "train", "学習": "train", "학습": "train", "훈련": "train", "на обучении": "train", "entrenamiento": "train", "treino": "train",
@@ -144,7 +148,7 @@ _FOREIGN = {
 _AXES = {
     "epoch": {("epoch",), ("epochs",), ("ep",), ("epoch", "num"), ("total", "epochs"), ("current", "epoch"), ("epoch", "id")},
     "step": {
-        ("step",), ("steps",), ("global", "step"), ("iter",), ("iters",), ("iteration",), ("iterations",), ("it",), ("iter", "num"),
+        ("s",), ("step",), ("steps",), ("global", "step"), ("iter",), ("iters",), ("iteration",), ("iterations",), ("it",), ("iter", "num"),
         ("timestep",), ("timesteps",), ("total", "timesteps"), ("time", "total", "timesteps"), ("num", "timesteps"), ("train", "step"),
         ("train", "steps"), ("training", "iter"), ("training", "step"), ("n", "iter"), ("steps", "done"), ("num", "updates"), ("update",),
         ("total", "steps"), ("trainer", "global", "step"), ("env", "steps"),
@@ -153,7 +157,8 @@ _AXES = {
 }  # fmt: skip
 
 
-def words(raw: str) -> list[str]:
+@lru_cache(8192)
+def words(raw: str) -> tuple[str, ...]:
     """The words of a name in lower case: cut at punctuation, at camelCase, and known foreign words put into English."""
     text = raw.strip().strip("\ufeff")
     for foreign, english in _FOREIGN.items():
@@ -165,15 +170,17 @@ def words(raw: str) -> list[str]:
             )
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:300])
     found = [w for w in re.split(r"[\W_]+", text.lower()) if w]
-    return [_ALIASES.get(w, w) for w in found]
+    return tuple(_ALIASES.get(w, w) for w in found)
 
 
+@lru_cache(8192)
 def axis(raw: str) -> str | None:
     """ "epoch", "step" or "episode" if the name is that of an x axis, else None."""
-    found = tuple(words(raw))
+    found = words(raw)
     return next((kind for kind, names in _AXES.items() if found in names), None)
 
 
+@lru_cache(8192)
 def split_of(raw: str) -> str | None:
     """The split that a name speaks of: "train", "val", "test" or None."""
     if re.match(r"metrics/", raw.strip(), re.I):
@@ -181,6 +188,7 @@ def split_of(raw: str) -> str | None:
     return next((_SPLIT_OF[w] for w in words(raw) if w in _SPLIT_OF), None)
 
 
+@lru_cache(8192)
 def canonical(raw: str, split: str | None = None) -> str:
     """The canonical name of a column.
 
@@ -193,6 +201,8 @@ def canonical(raw: str, split: str | None = None) -> str:
     """
     if group := _GROUP.match(raw.strip()):
         return "lr" if int(group[1]) == 0 else f"lr/group{int(group[1])}"
+    if raw.strip() in _LLM_C:
+        return _LLM_C[raw.strip()]
     said = split_of(raw)
     found = words(raw)
     per_step = bool(found) and found[-1] in ("step", "batch") and len(found) > 1

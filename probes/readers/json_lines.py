@@ -22,11 +22,11 @@ def read_json(path: Path, text: str) -> Log | None:
         tree = json.loads(text)
     except (ValueError, RecursionError):
         records = list(_lines(text))
-        return _from_records(path, "jsonl", records) if records else None
+        return records_log(path, "jsonl", records) if records else None
     if isinstance(tree, dict) and isinstance(tree.get("log_history"), list):
         return _trainer_state(path, tree["log_history"])
     if isinstance(tree, dict) and {"_step", "_runtime"} <= tree.keys():
-        columns = _record_columns([tree], None)
+        columns = record_columns([tree], None)
         return Log(
             path, "wandb-summary", tuple(series_of(columns)), ("only the last value of each curve is in this file.",)
         )
@@ -62,21 +62,24 @@ def _value(value: Any) -> Cell:
 def _trainer_state(path: Path, history: list[Any]) -> Log | None:
     """HF Trainer: the last record sums up the run under the names of curves, so it is left out."""
     records = [r for r in history if isinstance(r, dict) and "train_runtime" not in r and "total_flos" not in r]
-    columns = _record_columns(records, None)
+    columns = record_columns(records, None)
     found = series_of(columns) if is_training_log(columns) else []
     return Log(path, "trainer-state", tuple(found), () if found else ("its log_history holds no curve.",))
 
 
-def _from_records(path: Path, form: str, records: list[Record]) -> Log | None:
-    """Records that know no split of their own are evaluation when others beside them hold the training loss."""
+def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
+    """The log in a list of records, or None if they are no curve.
+
+    Records that know no split of their own are evaluation when others beside them hold the training loss.
+    """
     flat = [_flatten(r) for r in records]
     training = [r for r in flat if _is_training(r)]
     evaluation = [r for r in flat if not _is_training(r)] if 0 < len(training) < len(flat) else []
     named = [r for r in evaluation if any(split_of(k) for k in r)]
     if len(named) * 2 > len(evaluation) or not evaluation:
-        columns = _record_columns(flat, None)
+        columns = record_columns(flat, None)
     else:
-        columns = _record_columns(training, None) + _record_columns(evaluation, "val")
+        columns = record_columns(training, None) + record_columns(evaluation, "val")
     texts = _text_keys(records)
     if not is_training_log(columns, texts):
         return None
@@ -110,7 +113,8 @@ def _flatten(record: Record) -> Record:
     return flat
 
 
-def _record_columns(records: list[Record], split: str | None) -> list[Column]:
+def record_columns(records: list[Record], split: str | None) -> list[Column]:
+    """One column a key; what is no number in a record is blank there."""
     keys = dict.fromkeys(key for record in records for key in record)
     columns = []
     for key in keys:
@@ -134,14 +138,14 @@ def _curves(path: Path, tree: Any, depth: int) -> Iterator[Log]:
     if depth > DEEPEST:
         return
     if isinstance(tree, list) and tree and all(isinstance(r, dict) for r in tree):
-        if log := _from_records(path, "json", tree):
+        if log := records_log(path, "json", tree):
             yield log
         return
     if not isinstance(tree, dict):
         return
     if (columns := _list_columns(tree)) and is_training_log(columns):
         yield Log(path, "history", tuple(series_of(columns)))
-    if (records := _numbered(tree)) and (log := _from_records(path, "json", records)):
+    if (records := _numbered(tree)) and (log := records_log(path, "json", records)):
         yield log
     for _, value in sorted(tree.items(), key=lambda item: "hist" not in item[0].lower()):
         yield from _curves(path, value, depth + 1)

@@ -16,11 +16,11 @@ import numpy as np
 from ..artifacts import Log, Series
 from ..errors import Unreadable
 from ..names import canonical, split_of, words
+from .protobuf import fields
 
 MOST_POINTS = 5_000_000
 MOST_RECORD = 64 << 20
 _TENSOR_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
-Wire = tuple[int, int, int, bytes]
 
 
 def is_events(head: bytes) -> bool:
@@ -61,13 +61,13 @@ def _scalars(path: Path) -> Iterator[tuple[str, float, float]]:
     count = 0
     for record in _records(path):
         step, summaries = 0, []
-        for number, wire, value, data in _fields(record):
+        for number, wire, value, data in fields(record):
             if number == 2 and wire == 0:
                 step = value
             elif number == 5 and wire == 2:
                 summaries.append(data)
         for summary in summaries:
-            for number, wire, _, data in _fields(summary):
+            for number, wire, _, data in fields(summary):
                 if number == 1 and wire == 2 and (scalar := _value(data)) is not None:
                     count += 1
                     if count > MOST_POINTS:
@@ -88,46 +88,10 @@ def _records(path: Path) -> Iterator[bytes]:
             yield record[:length]
 
 
-def _fields(data: bytes) -> Iterator[Wire]:
-    """(field, wire type, integer, bytes) of a protobuf message; stops where it makes no sense."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        wire, number = key & 7, key >> 3
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, wire, value, b""
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-            yield number, wire, 0, data[at : at + size]
-            at += size
-        elif wire == 2:
-            size, at = _varint(data, at)
-            if at + size > len(data):
-                return
-            yield number, wire, 0, data[at : at + size]
-            at += size
-        else:
-            return
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            return value, at
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            break
-    return value, at
-
-
 def _value(data: bytes) -> tuple[str, float] | None:
     """(tag, number) of a Summary.Value that holds one number."""
     tag, number = "", None
-    for field, wire, _, content in _fields(data):
+    for field, wire, _, content in fields(data):
         if field == 1 and wire == 2:
             tag = content.decode("utf-8", "replace")[:500]
         elif field == 2 and wire == 5 and len(content) == 4:
@@ -139,8 +103,9 @@ def _value(data: bytes) -> tuple[str, float] | None:
 
 def _tensor(data: bytes) -> float | None:
     """The one number of a TensorProto: dtype 1, shape 2, tensor_content 4, float_val 5, double_val 6, int_val 7."""
-    kind, content, listed, elements = 0, b"", None, 1
-    for number, wire, value, raw in _fields(data):
+    kind, content, elements = 0, b"", 1
+    listed: float | None = None
+    for number, wire, value, raw in fields(data):
         if number == 1 and wire == 0:
             kind = value
         elif number == 2 and wire == 2:
@@ -148,8 +113,8 @@ def _tensor(data: bytes) -> float | None:
         elif number == 4 and wire == 2:
             content = raw
         elif number in (5, 6) and raw:
-            code, size = ("<f", 4) if number == 5 else ("<d", 8)
-            listed = struct.unpack(code, raw[:size])[0] if len(raw) >= size else None
+            form, size = ("<f", 4) if number == 5 else ("<d", 8)
+            listed = struct.unpack(form, raw[:size])[0] if len(raw) >= size else None
     if elements != 1:
         return None
     code = _TENSOR_TYPES.get(kind)
@@ -160,5 +125,5 @@ def _tensor(data: bytes) -> float | None:
 
 def _elements(shape: bytes) -> int:
     """Elements of a TensorShapeProto: dim 2, each with size 1."""
-    sizes = [v for n, w, _, dim in _fields(shape) if n == 2 and w == 2 for m, _, v, _ in _fields(dim) if m == 1]
+    sizes = [v for n, w, _, dim in fields(shape) if n == 2 and w == 2 for m, _, v, _ in fields(dim) if m == 1]
     return math.prod(sizes)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .artifacts import Array, Floats, OptimizerState, ParameterState, Tensor
+from .artifacts import Array, Checkpoint, Floats, OptimizerState, ParameterState, Tensor
 
 ADAM = ("exp_avg", "exp_avg_sq")
 
@@ -202,3 +202,13 @@ def norm(tensor: Tensor) -> float:
 def distance(a: Tensor, b: Tensor) -> float:
     """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
     return math.sqrt(sum(float(((x - y) ** 2).sum()) for _, (x, y) in together(a, b)))
+
+
+def finite(checkpoint: Checkpoint) -> bool:
+    """Whether all floating tensors of a model are finite."""
+    return all(
+        np.isfinite(rows).all()
+        for tensor in checkpoint.tensors.values()
+        if tensor.dtype.startswith(("float", "bfloat"))
+        for _, rows in tensor.chunks()
+    )

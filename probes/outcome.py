@@ -12,7 +12,7 @@ from . import curves, layers
 from .artifacts import Artifacts, Floats, Log, Series
 
 GAMES = re.compile(
-    r"reward|return|advantage|policy|critic|actor|rollout|discrim|generator|adv_loss|(^|[/_ .-])(d|g|disc|gen)[_ -]?loss",
+    r"reward|return|advantage|policy|critic|actor|rollout|discrim|generator|adv_loss|(^|[/_ .-])[dg][_ -]?loss",
     re.I,
 )
 """Columns of reinforcement learning and of adversarial training: their losses need not fall."""

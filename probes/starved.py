@@ -105,18 +105,17 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     judged = [u for u in gathered if isinstance(u, _Unit)]
     if not judged:
         return [u for u in gathered if isinstance(u, Starved)], ""
-    everything = [_live(u.inside) for u in judged]
-    head = _of(state, depth(checkpoint)[-1].weight)
-    if head is not None:
-        everything.append(_live(moments.coherence(head.agree, head.square)))
-    reference = max(everything)
+    # every tensor counts: where all hidden units are dead, only the head's bias still has a gradient
+    everything = [s for p in state.parameters if (s := moments.moments(state, p)) is not None]
+    reference = max(_live(moments.coherence(s.agree, s.square)) for s in everything)
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
     return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
 
 
 def _live(c: Floats) -> float:
-    return float(np.quantile(c[c > 0], 0.9)) if np.any(c > 0) else 0.0
+    c = c[np.isfinite(c) & (c > 0)]
+    return float(np.quantile(c, 0.9)) if len(c) else 0.0
 
 
 def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:

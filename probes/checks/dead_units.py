@@ -17,8 +17,8 @@ Thresholds and sources
     liveliest layer, so that a run whose gradients fade everywhere is not called dead. SGD 1e-12, coupled weight decay
     1e-7, RMSprop 1e-6: less precise, never more than suspected.
     Dead units are normal: healthy nets have a median of 4 % and single layers up to 38 %. So confirmed above 50 % of
-    a layer, suspected above 30 %, ruled out below 20 %. On a batch alone: confirmed above 2/3, since a unit that
-    fires on 1 % of the inputs is often silent on a whole batch.
+    a layer, suspected above 30 %, ruled out below 20 %; one level less where the logs show that the run learns. On a
+    batch alone: confirmed above 2/3, since a unit that fires on 1 % of the inputs is often silent on a whole batch.
 
 Reads
     The latest checkpoint's optimizer state and weights. A target or script as text: does it name ReLU? A target that
@@ -37,11 +37,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import layers
+from .. import layers, moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
-from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
-from ..moments import option
+from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..outcome import outcome
 from ..starved import Starved, starved
 from ..target import Silence, batch, fit, load_target, silences
 
@@ -50,8 +50,12 @@ SPEAKS_TO = ("dead-relu", "saturated-activations")
 COST = "file"
 CONFIRMED, SUSPECTED, NORMAL = 0.5, 0.3, 0.2
 BATCH_ALONE = 2 / 3
-SMOOTH = re.compile(r"gelu|silu|swish|tanh|sigmoid\(|leaky_?relu|elu\(|mish|softplus", re.IGNORECASE)
-RELU = re.compile(r"(?<![a-z_])(nn\.)?relu(?![a-z])", re.IGNORECASE)
+HARMFUL = 0.9
+"""In a run that learns, a layer with fewer dead units than this is told, not accused."""
+OTHERS = re.compile(
+    r"gelu|silu|swish|tanh|sigmoid|leaky_?relu|p?relu6?_?\W*slope|(?<![a-z])[cs]?elu\b|mish\b|softplus", re.I
+)
+RELU = re.compile(r"(?<![a-z_])relu(?![a-z])", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Seen:
     batch_why: str
     relu: bool | None
     zero_rows: dict[str, int]
+    learned: bool | None
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -103,23 +108,25 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         progress(0.5, "one batch")
         try:
             target = load_target(artifacts.target)
-            model = fit(target, last)
+            whole = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+            model = fit(target, whole)
             units, batch_why = silences(target, model.model, batch(target)[0]), model.note
         except Unreadable as error:
             batch_why = str(error)
-    return Seen(file, why, units, batch_why, names_relu(artifacts), _zero_rows(last) if last else {})
+    return Seen(
+        file, why, units, batch_why, names_relu(artifacts), _zero_rows(last) if last else {}, outcome(artifacts).learned
+    )
 
 
 def names_relu(artifacts: Artifacts) -> bool | None:
-    """Whether the script or target names ReLU and no other activation; None if it names none, or there is no text."""
+    """Whether the texts name ReLU and nothing else (True), only other activations (False), or both or none (None)."""
     texts = [artifacts.script.text] if artifacts.script else []
     for path in {artifacts.target, artifacts.target_candidate} - {None}:
         if path is not None and path.is_file():
             texts.append(path.read_text(encoding="utf-8", errors="replace")[:200_000])
     text = "\n".join(texts)
-    if SMOOTH.search(text):
-        return False
-    return True if RELU.search(text) else None
+    relu, others = RELU.search(text) is not None, OTHERS.search(text) is not None
+    return relu if relu != others else None
 
 
 def _zero_rows(checkpoint: Checkpoint) -> dict[str, int]:
@@ -142,8 +149,8 @@ def judge(seen: Seen) -> list[Verdict]:
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
     if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
         because = (
-            f"{stuck.saturated} of {stuck.units} units of {stuck.layer} receive no gradient while their outgoing weights "
-            "still learn: they are stuck at a value that is not zero"
+            f"{stuck.saturated} of {stuck.units} units of {stuck.layer} receive no gradient while their outgoing "
+            "weights still learn: they are stuck at a value that is not zero"
         )
         verdicts.append(Verdict("saturated-activations", "suspected", "inferred", because, "optimizer-state"))
     return verdicts
@@ -152,25 +159,23 @@ def judge(seen: Seen) -> list[Verdict]:
 def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
     worst = max(file, key=lambda s: (s.dead / s.units, s.nearly / s.units))
     dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in file)
-    when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else ""
-    when = " at any step" if worst.dead and worst.never == worst.dead else when or " for at least 150 steps"
+    when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else " for at least 150 steps"
+    when = " at any step" if worst.dead and worst.never == worst.dead else when
     because = f"{worst.dead} of {worst.units} units of {worst.layer} have received no gradient{when}"
-    if dead > CONFIRMED and seen.relu:
-        return Verdict("dead-relu", "confirmed", "measured", because + ", and the code names ReLU", "optimizer-state")
-    if dead > SUSPECTED or nearly > CONFIRMED:
-        if nearly > dead:
-            worst = max(file, key=lambda s: s.nearly / s.units)
-            because = f"{worst.nearly} of {worst.units} units of {worst.layer} look as if no gradient had come lately"
-        if not seen.relu:
-            because += "; which activation follows is not in the file"
-        return Verdict("dead-relu", "suspected", "inferred", because, "optimizer-state")
-    if max(dead, nearly) <= NORMAL:
+    if nearly > dead and dead <= CONFIRMED:
         worst = max(file, key=lambda s: s.nearly / s.units)
-        because = f"no layer has more than {nearly:.0%} of its units without gradient in the last 75 steps; up to 20 % is common"
+        because = f"{worst.nearly} of {worst.units} units of {worst.layer} look as if no gradient had come lately"
+    if max(dead, nearly) <= NORMAL or seen.relu is False:
+        because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
         return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
-    return Verdict(
-        "dead-relu", "inconclusive", "measured", because + ": more than usual, less than harmful", "optimizer-state"
-    )
+    because += {True: ", and the code names ReLU", None: "; which activation follows is not known"}[seen.relu]
+    if seen.learned and max(dead, nearly) <= HARMFUL:
+        because += ", yet the run learns"
+        level: Judgement = "suspected" if dead > CONFIRMED else "inconclusive"
+    else:
+        level = "confirmed" if dead > CONFIRMED and seen.relu else "suspected"
+        level = level if dead > SUSPECTED or nearly > CONFIRMED else "inconclusive"
+    return Verdict("dead-relu", level, "measured" if level == "confirmed" else "inferred", because, "optimizer-state")
 
 
 def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
@@ -178,19 +183,26 @@ def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
         return Verdict("dead-relu", "ruled_out", "measured", "the forward pass goes through no ReLU", "batch")
     worst = max(seen.units, key=lambda s: s.silent / s.units)
     share = worst.silent / worst.units
-    because = f"{worst.silent} of {worst.units} units after {worst.layer or 'the input'} are 0 on all {worst.samples} samples of the batch"
+    place = worst.layer or "the input"
+    because = f"{worst.silent} of {worst.units} units after {place} are 0 on all {worst.samples} samples of the batch"
     by_name = {layers.strip(s.layer): s for s in file}
     same = by_name.get(layers.strip(worst.layer))
     agrees = same is not None and same.nearly / same.units > SUSPECTED
     against = same is not None and same.nearly / same.units < NORMAL
     if agrees and same is not None:
         because += f"; the optimizer's state says the same of {same.nearly}"
+    if seen.learned and share <= HARMFUL:
+        level: Judgement = "suspected" if share > CONFIRMED and agrees else "inconclusive"
+        level = "ruled_out" if share <= NORMAL else level
+        return Verdict(
+            "dead-relu", level, "measured", because + ("" if share <= NORMAL else ", yet the run learns"), "batch"
+        )
     if share > CONFIRMED and (agrees or (share > BATCH_ALONE and not against)):
         return Verdict("dead-relu", "confirmed", "measured", because, "batch")
     if share > CONFIRMED and against and same is not None:
         because += f", but {same.units - same.nearly} of them received a gradient lately: they fire on other samples"
         return Verdict("dead-relu", "inconclusive", "measured", because, "batch")
-    if share > SUSPECTED:
+    if share > NORMAL:
         return Verdict("dead-relu", "suspected" if share > CONFIRMED else "inconclusive", "measured", because, "batch")
     return Verdict("dead-relu", "ruled_out", "measured", because, "batch")
 
@@ -224,7 +236,7 @@ def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
         facts["checkpoint"] = last.path.name
         if last.optimizer is not None and last.optimizer.groups:
             facts["optimizer"] = last.optimizer.kind or ""
-            facts["lr"] = f"{option(last.optimizer.groups[0], 'lr', float('nan')):.3g}"
+            facts["lr"] = f"{moments.option(last.optimizer.groups[0], 'lr', float('nan')):.3g}"
     return {k: v for k, v in facts.items() if v and v != "nan"}
 
 

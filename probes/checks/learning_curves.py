@@ -36,7 +36,7 @@ import numpy as np
 
 from .. import curves
 from ..artifacts import Artifacts, Floats, Progress, Series
-from ..finding import Curve, Finding, Measure, Plot, Verdict
+from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
 from ..outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
@@ -127,7 +127,9 @@ def _bounces(known: Outcome, y: Floats) -> list[Verdict]:
     start, end = curves.ends(y)
     jitter = curves.jitter(y)
     if jitter > 0.25 and end > 0.3 * start:
-        because = f"{series.name} changes by {jitter:.0%} of its level from epoch to epoch and stays at {end / start:.0%} of its start"
+        because = (
+            f"{series.name} changes by {jitter:.0%} from epoch to epoch and stays at {end / start:.0%} of its start"
+        )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
     if end < 0.5 * start and jitter < 0.1:
         because = f"{series.name} falls to {end / start:.0%} of its start with steps of {jitter:.1%} of its level"
@@ -153,14 +155,14 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     early = after.best <= 0.75 * (len(val) - 1)
     at_best = _at(train, after.best / max(1, len(val) - 1))
     learns_on = at_best is not None and curves.ends(train)[1] <= 0.9 * at_best
-    numbers = f"{known.val.name} is lowest at {place} ({after.lowest:.3g}) and ends at {after.end:.3g}, {after.ratio:.3g} times that"
+    numbers = f"{known.val.name} is lowest at {place} ({after.lowest:.3g}) and ends at {after.end:.3g}"
+    numbers += f", {after.ratio:.3g} times that"
     if early and learns_on and after.clear and after.ratio >= 1.1:
         start = curves.onset(val, after.best, after.lowest)
         facts["onset_epoch"] = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][start]:g}"
-        because = f"{numbers}, while {known.train.name if known.train else 'the training loss'} falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
-        return [
-            Verdict("overfitting", "confirmed" if after.ratio >= 1.25 else "suspected", "measured", because, "curves")
-        ]
+        because = f"{numbers}, while the training loss falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
+        level: Judgement = "confirmed" if after.ratio >= 1.25 else "suspected"
+        return [Verdict("overfitting", level, "measured", because, "curves")]
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]
     return _by_accuracy(known, gap) or [Verdict("overfitting", "inconclusive", "measured", numbers, "curves")]
@@ -198,7 +200,7 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if known.chance is not None and known.at_chance(known.main):
         facts["chance_loss"] = f"{known.chance:.3g} (ln {known.classes})"
         both = known.train is not None and bool(known.at_chance(known.val))
-        because = f"{known.main.name} ends at {end:.3g} after {len(y)} points, where chance for {known.classes} classes is {known.chance:.3g}"
+        because = f"{known.main.name} ends at {end:.3g}; chance for {known.classes} classes is {known.chance:.3g}"
         because += f"; {known.val.name} ends at {curves.ends(finite(known.val))[1]:.3g}" if known.val and both else ""
         sure = both and len(y) >= 5 and not _skilled(known)
         return [Verdict("underfitting", "confirmed" if sure else "suspected", "measured", because, "curves")]
@@ -207,7 +209,9 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         because = f"{known.main.name} falls from {start:.3g} to {end:.3g}"
         return [Verdict("underfitting", "ruled_out", "inferred", because, "curves")]
     if len(skills) == 2 and max(skills) < 0.5 and abs(skills[0] - skills[1]) < 0.15 and len(y) >= 5:
-        because = f"accuracy ends {skills[0]:.0%} (training) and {skills[1]:.0%} (validation) of the way from chance to perfect"
+        because = (
+            f"training accuracy ends {skills[0]:.0%} of the way from chance to perfect, validation {skills[1]:.0%}"
+        )
         return [Verdict("underfitting", "suspected", "measured", because, "curves")]
     if known.stuck and len(y) >= ENOUGH:
         because = (
@@ -228,14 +232,14 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return []
     (start, end), steady = curves.ends(y), curves.still_falling(y)
     fall = (start - end) / start
-    if fall >= 0.6 and steady < 0.15:
+    if fall >= 0.6 and steady < 0.15 and known.stuck is False:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
     straight = steady > 0.22 and curves.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
         because = (
-            f"{known.main.name} still falls at a steady pace when the log ends ({steady:.0%} of the fall is in its last "
-            f"third), but only from {start:.3g} to {end:.3g}"
+            f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), "
+            f"but only from {start:.3g} to {end:.3g}"
         )
         return [Verdict("learning-rate-too-low", "suspected", "inferred", because, "curves")]
     return []
@@ -252,7 +256,8 @@ def jumps(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return [] if curves.spikes(y, 2.0) else [_no_jumps(known.main)]
     worst = max(found, key=lambda i: float(y[i]))
     at = known.main.x[np.isfinite(known.main.y)]
-    because = f"{known.main.name} jumps {len(found)} times above {factor:.2g} x its level and comes back (to {y[worst]:.3g} at {known.main.x_name} {at[worst]:g})"
+    place = f"{y[worst]:.3g} at {known.main.x_name} {at[worst]:g}"
+    because = f"{known.main.name} jumps {len(found)} times above {factor:.2g} x its level and comes back (to {place})"
     return [Verdict("loss-spikes", "suspected", "measured", because, "curves")]
 
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from probes.client import OnProgress, Worker
-from probes.registry import probes
+from typing import TYPE_CHECKING, Any
 
 from knowledge.load import KnowledgeBase
 from knowledge.search import Index
 from knowledge.understand import understand
+from probes.client import Worker
 from probes.errors import Unreadable
 from probes.finding import Finding
+from probes.registry import probes
 
 from . import say
 from .engine.beliefs import Belief, beliefs
@@ -33,6 +32,9 @@ from .engine.session import Session
 from .engine.steps import COMPLAINT, FILES, TARGET, Ask, Diagnosis, End, Measure, Request, Step
 from .store import SessionFile
 from .words import Block
+
+if TYPE_CHECKING:
+    from probes.artifacts import Progress
 
 OPENERS = 4
 """Symptoms offered under the first question."""
@@ -153,7 +155,7 @@ class Consult:
         self._happened(Provided(every, target, tuple(sorted(kinds))))
         return [Note(found_line(description)), *(Note(w, error=True) for w in trouble(description))]
 
-    def measure(self, step: Measure, on_progress: OnProgress | None = None) -> Finding:
+    def measure(self, step: Measure, on_progress: Progress | None = None) -> Finding:
         """Run the step's probe. A probe or worker that dies gives a finding that says so."""
         try:
             self._reopen()

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from probes.registry import ProbeSpec
-
 from knowledge.load import KnowledgeBase
 from knowledge.schema import Entry
 from probes.finding import Finding, Measure, Verdict
+from probes.registry import ProbeSpec
 
 from .engine.beliefs import OTHER, Belief, Reason, chance
 from .engine.fixes import SpecificFix, facts, specific

@@ -18,12 +18,14 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from .artifacts import Progress
 from .errors import Unreadable
 from .finding import Finding
 from .protocol import LONGEST_LINE, Message, decode, encode
+
+if TYPE_CHECKING:
+    from .artifacts import Progress
 
 BOOT = Path(__file__).resolve().parent / "boot.py"
 OPEN_TIMEOUT = 600.0

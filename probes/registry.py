@@ -10,10 +10,12 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .artifacts import Run
 from .errors import Unreadable
+
+if TYPE_CHECKING:
+    from .artifacts import Run
 
 HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Reads", "Cannot tell")
 KINDS = frozenset({"checkpoint", "log", "target", "data", "script"})

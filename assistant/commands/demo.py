@@ -21,7 +21,6 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from probes.demos import demos, make
-
     from probes.errors import Unreadable
 
     from ..visible import visible

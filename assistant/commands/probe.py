@@ -88,9 +88,8 @@ def run_one(args: argparse.Namespace) -> int:
 
 def named(id: str) -> ProbeSpec:
     """The probe of that id. Raises Unreadable."""
-    from probes.registry import probes
-
     from probes.errors import Unreadable
+    from probes.registry import probes
 
     if id not in probes():
         raise Unreadable("there is no probe of that id", id, f"there are: {', '.join(probes())}")

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from knowledge.likelihood import probability
-
 from knowledge.schema import Entry, Symptom
 from probes.finding import Finding, Verdict
 

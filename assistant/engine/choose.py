@@ -11,9 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from probes.registry import ProbeSpec
-
 from knowledge.schema import Entry, Symptom
+from probes.registry import ProbeSpec
 
 from .beliefs import Belief, beliefs, chance, explained_by
 from .events import Answered

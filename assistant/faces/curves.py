@@ -53,7 +53,7 @@ def points(curve: Curve, log: bool) -> list[tuple[float, float]]:
 
 def unlog(value: float, plot: Plot) -> float:
     """A value of the axis as it was measured."""
-    return float(10**value) if plot.log_y else value
+    return float(10 ** min(value, 308.0)) if plot.log_y else value
 
 
 def legend(plot: Plot, fine: bool) -> str:

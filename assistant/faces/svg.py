@@ -10,7 +10,7 @@ from probes.finding import Curve, Plot
 
 from ..visible import figure, visible
 from .bars import MOST_BARS, scaled
-from .curves import points
+from .curves import points, unlog
 from .scale import share
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 240, 64, 28
@@ -57,7 +57,7 @@ def lines(plot: Plot) -> tuple[str, int]:
     parts = [path(line, place, COLOURS[i % len(COLOURS)]) for i, (_, line) in enumerate(data)]
     parts += legend([c for c, _ in data])
     for y in y_span:
-        shown = figure(10**y if plot.log_y else y)
+        shown = figure(unlog(y, plot))
         parts.append(f'<text x="{LEFT - 6}" y="{place(x_span[0], y)[1] + 4:.1f}" text-anchor="end">{shown}</text>')
     for x, anchor in zip(x_span, ("start", "end"), strict=True):
         parts.append(f'<text x="{place(x, 0)[0]:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{figure(x)}</text>')

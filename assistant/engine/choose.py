@@ -24,6 +24,8 @@ UNSURE = 0.15
 """Share of answers that are 'not sure': they teach nothing."""
 HAS_FILES, HAS_TARGET = 0.8, 0.5
 """How often a person who is asked has what is asked for."""
+CONFIRMATION = 0.5
+"""Nats that a confirmation is worth beyond its information: a likely cause is named only after it was measured."""
 WORTH_ASKING = 0.02
 """Nats per unit of cost below which a question is not worth a person's time."""
 MOST_QUESTIONS = 12
@@ -125,14 +127,19 @@ def requests(world: World, session: Session, posterior: dict[str, float], candid
     """Artifacts worth asking for, with their gain: that of the probes that would become possible."""
     made = []
     if not session.paths:
-        gain = sum(
-            probe_gain(world, s, posterior) for s in world.probes.values() if {"checkpoint", "log"} & set(s.needs)
-        )
-        made.append(Request(FILES, HAS_FILES * gain))
+        able = [s for s in world.probes.values() if {"checkpoint", "log"} & set(s.needs)]
+        made.append(Request(FILES, HAS_FILES * measuring_gain(world, able, posterior)))
     elif candidate and not session.target:
-        gain = sum(probe_gain(world, s, posterior) for s in world.probes.values() if "target" in s.needs)
-        made.append(Request(TARGET, HAS_TARGET * gain, candidate))
+        able = [s for s in world.probes.values() if "target" in s.needs]
+        made.append(Request(TARGET, HAS_TARGET * measuring_gain(world, able, posterior), candidate))
     return [r for r in made if r.key not in session.declined]
+
+
+def measuring_gain(world: World, able: list[ProbeSpec], posterior: dict[str, float]) -> float:
+    """What these probes would tell, and what it is worth that a cause is measured rather than told."""
+    within_reach = {d for spec in able for d in spec.speaks_to}
+    proof = CONFIRMATION * sum(p for d, p in posterior.items() if d in within_reach)
+    return proof + sum(probe_gain(world, spec, posterior) for spec in able)
 
 
 def symptom_gain(world: World, symptom: Symptom, posterior: dict[str, float]) -> float:

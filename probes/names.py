@@ -38,6 +38,7 @@ _FILLER = frozenset(
         "value",
         "final",
         "current",
+        "de",
         "iter",
     ]
 )
@@ -135,40 +136,42 @@ _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
 
 _FOREIGN = {
-    "学习率": "lr", "学習率": "lr", "학습률": "lr", "скорость обучения": "lr", "tasa de aprendizaje": "lr", "taxa de aprendizado": "lr",
-    "训练": "train", "訓練": "train", "学習": "train", "학습": "train", "훈련": "train", "на обучении": "train", "entrenamiento": "train", "treino": "train",
-    "验证": "val", "検証": "val", "검증": "val", "validación": "val", "validação": "val", "валидации": "val",
-    "测试": "test", "テスト": "test", "테스트": "test", "на тесте": "test", "prueba": "test",
-    "损失": "loss", "損失": "loss", "손실": "loss", "ошибка": "loss", "потери": "loss", "pérdida": "loss", "perda": "loss",
-    "准确率": "accuracy", "精度": "accuracy", "정확도": "accuracy", "точность": "accuracy", "acurácia": "accuracy", "precisión": "accuracy",
-    "轮次": "epoch", "エポック": "epoch", "에폭": "epoch", "에포크": "epoch", "эпоха": "epoch", "época": "epoch",
-    "平均": "avg", "средняя": "avg", " de ": " ",
-}  # fmt: skip
+    foreign: english
+    for english, many in {
+        "lr": "学习率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado",
+        "train": "训练, 訓練, 学習, 학습, 훈련, на обучении, entrenamiento, treino",
+        "val": "验证, 検証, 검증, validación, validação, валидации",
+        "test": "测试, テスト, 테스트, на тесте, prueba",
+        "loss": "损失, 損失, 손실, ошибка, потери, pérdida, perda",
+        "accuracy": "准确率, 精度, 정확도, точность, acurácia",
+        "epoch": "轮次, エポック, 에폭, 에포크, эпоха, época",
+        "avg": "平均, средняя",
+    }.items()
+    for foreign in many.split(", ")
+}
+
+_FOREIGN_WORD = re.compile(
+    "|".join(rf"\b{w}\b" if w.isascii() else w for w in sorted(_FOREIGN, key=len, reverse=True)), re.I
+)
 
 _AXES = {
-    "epoch": {("epoch",), ("epochs",), ("ep",), ("epoch", "num"), ("total", "epochs"), ("current", "epoch"), ("epoch", "id")},
+    "epoch": {"epoch", "epochs", "ep", "epoch num", "total epochs", "current epoch", "epoch id"},
     "step": {
-        ("s",), ("step",), ("steps",), ("global", "step"), ("iter",), ("iters",), ("iteration",), ("iterations",), ("it",), ("iter", "num"),
-        ("timestep",), ("timesteps",), ("total", "timesteps"), ("time", "total", "timesteps"), ("num", "timesteps"), ("train", "step"),
-        ("train", "steps"), ("training", "iter"), ("training", "step"), ("n", "iter"), ("steps", "done"), ("num", "updates"), ("update",),
-        ("total", "steps"), ("trainer", "global", "step"), ("env", "steps"),
+        *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
+        *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
+        *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
+        *("steps done", "num updates", "update"),
     },
-    "episode": {("episode",), ("episodes",), ("batch",), ("total", "episodes"), ("batch", "id"), ("round",), ("server", "round")},
-}  # fmt: skip
+    "episode": {"episode", "episodes", "total episodes", "batch", "batch id", "round", "server round"},
+}
 
 
 @lru_cache(8192)
 def words(raw: str) -> tuple[str, ...]:
     """The words of a name in lower case: cut at punctuation, at camelCase, and known foreign words put into English."""
     text = raw.strip().strip("\ufeff")
-    for foreign, english in _FOREIGN.items():
-        if not foreign.isascii() or foreign == " de ":
-            text = (
-                re.sub(re.escape(foreign), f" {english} ", text, flags=re.I)
-                if foreign.lower() in text.lower()
-                else text
-            )
-    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:300])
+    text = _FOREIGN_WORD.sub(lambda m: f" {_FOREIGN[m[0].lower()]} ", text[:300])
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     found = [w for w in re.split(r"[\W_]+", text.lower()) if w]
     return tuple(_ALIASES.get(w, w) for w in found)
 
@@ -176,7 +179,7 @@ def words(raw: str) -> tuple[str, ...]:
 @lru_cache(8192)
 def axis(raw: str) -> str | None:
     """ "epoch", "step" or "episode" if the name is that of an x axis, else None."""
-    found = words(raw)
+    found = " ".join(words(raw))
     return next((kind for kind, names in _AXES.items() if found in names), None)
 
 

@@ -127,7 +127,7 @@ DATA_NAMES = frozenset(
 
 
 def is_data(tree: Any) -> bool:
-    """Whether an object tree is a saved batch or data set: a tensor, a few tensors, or tensors named x, y, inputs ..."""
+    """Whether an object tree is a saved batch or data set: a tensor, several, or tensors named x, y, inputs ..."""
     if isinstance(tree, LazyTensor):
         return True
     if isinstance(tree, list | tuple):

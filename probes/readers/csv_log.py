@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import pairwise
 from pathlib import Path
 
 from ..artifacts import Log
@@ -94,7 +95,7 @@ def _restarts(columns: list[Column]) -> tuple[str, int]:
     for column in columns:
         if axis(column.name):
             values = column.values
-            back = sum(1 for a, b in zip(values, values[1:], strict=False) if b < a and b <= values[0] + 1)
+            back = sum(1 for a, b in pairwise(values) if b < a and b <= values[0] + 1)
             return column.name, back
     return "", 0
 

@@ -23,10 +23,49 @@ from .table import number
 CONTEXT = 300
 """Lines for which an epoch that was announced stays valid."""
 TELLING = frozenset(
-    "loss accuracy lr rate reward return perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error bleu rouge "
-    "wer cer dice top1 top5 norm gnorm tel trl kl entropy elbo ade fde".split()
+    [
+        "loss",
+        "accuracy",
+        "lr",
+        "rate",
+        "reward",
+        "return",
+        "perplexity",
+        "ppl",
+        "auc",
+        "auroc",
+        "f1",
+        "iou",
+        "miou",
+        "map",
+        "ap",
+        "psnr",
+        "ssim",
+        "mse",
+        "mae",
+        "rmse",
+        "error",
+        "bleu",
+        "rouge",
+        "wer",
+        "cer",
+        "dice",
+        "top1",
+        "top5",
+        "norm",
+        "gnorm",
+        "tel",
+        "trl",
+        "kl",
+        "entropy",
+        "elbo",
+        "ade",
+        "fde",
+    ]
 )
-_DARKNET = re.compile(r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+) rate, [-\w.]+ seconds, \d+ images", re.M)
+_DARKNET = re.compile(
+    r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+) rate, [-\w.]+ seconds, \d+ images", re.M
+)
 _BLOCK_ROW = re.compile(r"^\|\s*([\w/ .]+?)\s*\|\s*(\S+)\s*\|$")
 
 
@@ -103,7 +142,7 @@ def _curves(lines: list[Line | None]) -> list[_Curve]:
             context = None
         if not any(set(words(label)) & TELLING for label, _, _ in line.values):
             continue
-        if context is None or not _has_axis(line) and repeats[context.template] < 2 and not context.values:
+        if context is None or (not _has_axis(line) and repeats[context.template] < 2 and not context.values):
             continue
         _add(curves, line, context)
     return list(curves.values())
@@ -142,7 +181,7 @@ def _add(curves: dict[tuple[str, str | None], _Curve], line: Line, context: Line
 
 def _position(line: Line, context: Line) -> tuple[float, str]:
     epoch = line.epoch if line.epoch is not None else context.epoch
-    if line.step is not None and (epoch is None or line.epoch is None and line.part is None):
+    if line.step is not None and (epoch is None or (line.epoch is None and line.part is None)):
         return line.step, "step"
     if epoch is not None:
         inside = line.part is not None and not line.bar and line.part < 1
@@ -162,7 +201,7 @@ def _series(curve: _Curve) -> Series | None:
 
 
 def _tell_apart(series: list[Series], curves: Iterable[_Curve]) -> list[Series]:
-    """A training loss printed beside a validation loss is a mean over batches: not the loss of the step that is also printed."""
+    """A training loss printed beside a validation loss is a mean over batches, not the step's that is printed too."""
     training = [s for s in series if s.name == "train/loss"]
     if len(training) < 2:
         return series

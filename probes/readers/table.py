@@ -77,7 +77,7 @@ def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Float
     return column.filled.astype(float), "row"
 
 
-def _at(column: Column, rows: np.ndarray) -> Floats | None:  # type: ignore[type-arg]
+def _at(column: Column, rows: np.ndarray) -> Floats | None:
     cells = [column.cells[i] for i in rows]
     return None if any(c is None for c in cells) else np.array(cells, float)
 

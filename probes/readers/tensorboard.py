@@ -53,7 +53,7 @@ def _name(tag: str, path: Path) -> str:
 
 
 def _x_name(tag: str) -> str:
-    return "epoch" if words(tag)[:1] == ["epoch"] else "step"
+    return "epoch" if words(tag)[:1] == ("epoch",) else "step"
 
 
 def _scalars(path: Path) -> Iterator[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""torch.save's zip files (torch >= 1.6), Lightning and TorchScript among them: the pickle walked, the storages left on disk.
+"""torch.save's zip files (torch >= 1.6), Lightning and TorchScript too: the pickle walked, the numbers left on disk.
 
 Layout: ROOT/data.pkl, ROOT/data/KEY one storage each (stored, not deflated), ROOT/byteorder.
 """

@@ -86,7 +86,11 @@ class Outcome:
         if self.fall is None:
             return None
         skill = self.skill(self.val_accuracy) if self.val_accuracy else self.skill(self.train_accuracy)
-        return self.fall > 0.5 or (skill is not None and skill > 0.5)
+        if skill is not None and skill > 0.5:
+            return True
+        # a loss that blew up at first has fallen a long way without having learned: chance is the better measure
+        far = self.chance is None or curves.ends(finite(self.main))[1] < 0.8 * self.chance
+        return self.fall > 0.5 and far
 
 
 def finite(series: Series | None) -> Floats:
@@ -131,6 +135,9 @@ def _classes(artifacts: Artifacts, loss: Series | None, accuracy: bool) -> int |
     if size is None or not len(y):
         return None
     count = 2 if size == 1 and accuracy else size
-    start = max(curves.ends(y)[0], curves.ends(y)[1])
-    near = (0.5, 20.0) if accuracy else (0.85, 1.25)
-    return count if count >= 2 and near[0] <= start / math.log(count) <= near[1] else None
+    if count < 2:
+        return None
+    (start, end), chance = curves.ends(y), math.log(count)
+    if accuracy:  # any loss of a classifier that is at home near ln C
+        return count if max(start, end) > 0.5 * chance and min(start, end) < 5 * chance else None
+    return count if 0.85 <= start / chance <= 1.25 else None

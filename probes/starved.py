@@ -145,19 +145,19 @@ def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:
 def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     group, layer = unit.group, unit.layer
     both = unit.inside if unit.outside is None else np.maximum(unit.inside, unit.outside)
-    both = np.where(unit.never, 0.0, both)
     relative = both < RELATIVE * reference
+    never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
-    dead = unit.never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
+    dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
     nearly = dead if converged or unit.normed else dead | rule
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
-        stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6) & ~unit.never
-    ages = moments.age(both[dead & ~unit.never], max(reference, 1e-12), group)
+        stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6)
+    ages = moments.age(both[dead & ~never], max(reference, 1e-12), group)
     return Starved(
         layer.name,
         layer.units,
-        never=int(unit.never.sum()),
+        never=int(never.sum()),
         dead=int(dead.sum()),
         nearly=int(nearly.sum()),
         saturated=int(stuck.sum()),

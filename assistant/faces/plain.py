@@ -23,30 +23,32 @@ def width() -> int:
 
 
 def render(blocks: Iterable[Block], columns: int | None = None) -> str:
-    """The blocks as text, wrapped."""
+    """The blocks as text, wrapped: a blank line before headings, a rule under titles."""
     columns = columns or width()
     lines: list[str] = []
     for block in blocks:
-        lines += text_lines(block, columns) if isinstance(block, Text) else figure_lines(block, columns)
+        if isinstance(block, Figure):
+            lines += figure_lines(block, columns)
+            continue
+        made = text_lines(block, columns)
+        lines += ["", *made] if block.style in ("title", "heading") else made
+        lines += ["=" * max(map(len, made))] if block.style == "title" else []
     return "\n".join(lines)
 
 
 def text_lines(block: Text, columns: int) -> list[str]:
-    """One paragraph, indented, its label in front."""
+    """One paragraph, wrapped, indented by its depth, its label in front. Code keeps its own lines."""
     pad = "  " * block.depth
     text = visible_lines(block.text)
     if block.style == "code":
         return [f"{pad}    {line}" for line in text.split("\n")]
-    if block.style in ("title", "heading"):
-        rule = ["=" * min(columns, len(text))] if block.style == "title" else []
-        return ["", *textwrap.wrap(pad + text, columns, subsequent_indent=pad), *rule]
     lead = "- " if block.style == "item" else f"{block.label}: " if block.label else ""
+    inner = pad + ("  " if lead else "")
     made: list[str] = []
     for i, part in enumerate(text.split("\n")):
-        first = pad + (lead if i == 0 else "  " if lead else "")
-        rest = pad + ("  " if lead else "")
-        made += textwrap.wrap(part, columns, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False) or [
-            ""
+        first = pad + lead if i == 0 else inner
+        made += textwrap.wrap(part, columns, initial_indent=first, subsequent_indent=inner, break_on_hyphens=False) or [
+            first.rstrip()
         ]
     return made
 

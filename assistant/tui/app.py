@@ -36,7 +36,7 @@ from ..store import SessionFile, find, new_name, recent
 from ..visible import visible, visible_lines
 from ..words import Block, Figure, Text
 from .causes import Causes
-from .content import content
+from .content import Page
 from .evidence_screen import EvidenceScreen
 from .help_screen import HelpScreen
 from .prompt import Prompt
@@ -260,8 +260,7 @@ class DoctorApp(App[None]):
     def say(self, *blocks: Block, kind: str = "") -> None:
         """Append to the conversation; what is old leaves it."""
         talk = self.query_one("#talk", VerticalScroll)
-        columns = max(40, talk.size.width - 4)
-        talk.mount(Static(content(blocks, columns), markup=False, classes=kind))
+        talk.mount(Page(blocks, classes=kind))
         if len(talk.children) > MOST_TURNS:
             talk.children[0].remove()
 

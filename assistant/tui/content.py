@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.content import Content
+from textual.widgets import Static
 
 from probes.finding import Table
 
-from ..faces.plain import plot_lines, table_lines
-from ..visible import visible_lines
+from ..faces.plain import plot_lines, table_lines, text_lines
 from ..words import Block, Figure, Text
 
 STYLES = {
@@ -23,6 +23,21 @@ STYLES = {
 }
 
 
+class Page(Static):
+    """Blocks, wrapped to the width that there is: wrapped again when the width changes, so that indents hold."""
+
+    def __init__(self, blocks: Iterable[Block], classes: str | None = None) -> None:
+        super().__init__("", markup=False, classes=classes)
+        self.blocks = tuple(blocks)
+        self.columns = 0
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        if self.columns != self.size.width:
+            self.columns = self.size.width
+            self.update(content(self.blocks, self.columns))
+
+
 def content(blocks: Iterable[Block], columns: int = 72) -> Content:
     """The blocks as one piece of content, a blank line before each heading."""
     parts: list[Content] = []
@@ -32,17 +47,18 @@ def content(blocks: Iterable[Block], columns: int = 72) -> Content:
             continue
         if block.style in ("title", "heading") and parts:
             parts.append(Content(""))
-        parts.append(paragraph(block))
+        parts.append(paragraph(block, columns))
     return Content("\n").join(parts)
 
 
-def paragraph(block: Text) -> Content:
+def paragraph(block: Text, columns: int) -> Content:
     """One paragraph with its indent, label and style."""
-    pad = "  " * block.depth + ("    " if block.style == "code" else "")
-    text = visible_lines(block.text).replace("\n", "\n" + pad)
-    lead = "- " if block.style == "item" else ""
-    label = (f"{block.label}: ", "bold") if block.label else ""
-    return Content.assemble(pad + lead, label, (text, STYLES[block.style]))
+    lines = "\n".join(text_lines(block, max(20, columns)))
+    label = f"{block.label}: "
+    if block.label and label in lines:
+        before, _, after = lines.partition(label)
+        return Content.assemble(before, (label, "bold"), (after, STYLES[block.style]))
+    return Content.assemble((lines, STYLES[block.style]))
 
 
 def figure(block: Figure, columns: int) -> Content:

@@ -7,14 +7,16 @@ text turns from training to validation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from .schema import Symptom
-from .text import Token, contains, sentence_breaks, stem, tokens, vocabulary
+from .text import Token, contains, sentence_breaks, tokens, vocabulary
 
 Correct = Callable[[str], str]
+_YES_OR_NO = re.compile(r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no|nope|nah|n))\b", re.IGNORECASE)
 _GAP = 5
 _REACH = 5
 _SIDES = {"train", "validation"}
@@ -192,9 +194,5 @@ def _repeated(plain: str, glue: frozenset[str], negations: frozenset[str]) -> li
 
 def answer(text: str) -> bool | None:
     """Whether a text begins with a yes or a no; None if it does neither."""
-    head = [stem(t.word) for t in tokens(text)[:2]]
-    if not head:
-        return None
-    if head[0] in ("yes", "yeah", "yep", "y", "yup", "true", "correct", "exact", "indeed"):
-        return True
-    return False if head[0] in ("no", "nope", "n", "nah") else None
+    said = _YES_OR_NO.match(text)
+    return None if said is None else said.group(1) is not None

@@ -17,11 +17,12 @@ from .meanings import Meaning, meanings
 from .mentions import Matcher, Mention
 from .schema import Entry
 from .spelling import Speller
-from .text import contains, raw_tokens, vocabulary, words
+from .text import contains, raw_tokens, vocabulary, words, written
 
 _SATURATION = 1.2
 _PHRASE = 1.0
 _SYMPTOM = 1.5
+_EXACT = 4.0
 _UNKNOWN = 2.5
 _FLOOR = 4.0
 _COVERED = 0.30
@@ -70,7 +71,7 @@ class Index:
         self.kb = kb
         self._matcher = Matcher(kb.symptoms.values())
         fields = {entry.id: _fields(entry) for entry in kb.entries.values()}
-        self._speller = Speller(_known(fields, kb))
+        self._speller = Speller(_written(fields, kb))
         self._counts = {id_: _weighted(parts) for id_, parts in fields.items()}
         self._phrases = {entry.id: _phrases(entry) for entry in kb.entries.values()}
         self._rarity = _rarity(self._counts)
@@ -117,6 +118,7 @@ class Index:
             if shared:
                 whole = sum(self._rarity.get(w, 0.0) for w in phrase.words)
                 score = phrase.weight * shared * (shared / whole) ** 2
+                score += _EXACT if phrase.words == query.words.keys() else 0.0
                 best, shown = max((best, shown), (score, phrase.shown))
         return best, shown
 
@@ -194,14 +196,11 @@ def _rarity(counts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {word: math.log(1 + (n - df + 0.5) / (df + 0.5)) for word, df in share.items()}
 
 
-def _known(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:
-    """Every stem that is spelled right by definition: of entries, symptoms and the vocabulary."""
+def _written(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:
+    """Every word that is spelled right by definition: of entries, symptoms and the vocabulary."""
     texts = [text for parts in fields.values() for _, text in parts]
     texts += [p for s in kb.symptoms.values() for p in (*s.phrasings, *s.denials, s.question)]
-    vocab = vocabulary()
-    known = {t.word for text in texts for t in raw_tokens(text)}
-    known |= {w for form in (*vocab.forms, *vocab.fillers, *vocab.elsewhere) for w in form}
-    return known | vocab.stop | vocab.breaks | vocab.negations
+    return written(" ".join(texts)) | vocabulary().written
 
 
 def _short(text: str, limit: int = 220) -> str:

@@ -69,6 +69,7 @@ class Vocabulary:
     stop: frozenset[str]
     subjects: frozenset[str]
     glue: frozenset[str]
+    written: frozenset[str]
 
 
 @cache
@@ -86,6 +87,7 @@ def vocabulary() -> Vocabulary:
         stop=frozenset(stem(w) for w in data["stop"]),
         subjects=frozenset(data["subjects"]),
         glue=frozenset(stem(w) for w in data["glue"]),
+        written=frozenset(written(str(data))),
     )
 
 
@@ -130,6 +132,11 @@ def raw_tokens(text: str) -> Iterator[Token]:
             yield from _split(text, match)
         else:
             yield Token(stem(word), start, end)
+
+
+def written(text: str) -> set[str]:
+    """The words of a text as they are written, in lower case."""
+    return set(re.findall(r"[a-z]+", text.lower()))
 
 
 def _split(text: str, match: re.Match[str]) -> Iterator[Token]:

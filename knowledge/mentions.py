@@ -144,12 +144,20 @@ def _match(phrase: Phrase, clause: Clause) -> Mention | None:
     first, last = min(places), max(places)
     if last - first + 1 > len(phrase.words) + _GAP:
         return None
-    negated = "not" not in phrase.words and any(
-        t.word == "not" for i, t in enumerate(clause.tokens[:last]) if i >= first - _REACH
-    )
+    negated = "not" not in phrase.words and _is_negated(sorted(places), [t.word for t in clause.tokens])
     span = (clause.tokens[first].start, clause.tokens[last].end)
     score = len(phrase.words) + 1 / (2 + last - first)
     return Mention(phrase.symptom, phrase.present is not negated, span, score, negated)
+
+
+def _is_negated(places: list[int], said: list[str]) -> bool:
+    """Whether a "not" reaches one of the places: shortly before it, with no weak break between."""
+    for i, word in enumerate(said[: places[-1]]):
+        if word == "not" and i >= places[0] - _REACH:
+            reached = next(place for place in places if place > i)
+            if not vocabulary().weak_breaks.intersection(said[i:reached]):
+                return True
+    return False
 
 
 def _places(wanted: tuple[str, ...], said: list[str], borrowed: frozenset[str]) -> list[int]:

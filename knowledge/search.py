@@ -25,6 +25,7 @@ _SYMPTOM = 1.5
 _EXACT = 4.0
 _UNKNOWN = 2.5
 _FLOOR = 4.0
+_FLOOR_ON_TOPIC = 1.5
 _COVERED = 0.30
 _OUTWEIGHS = 9.0
 
@@ -136,7 +137,8 @@ class Index:
         """Whether the best score is more than chance words in common."""
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
-        if best < _FLOOR or known < _COVERED * (known + unknown):
+        floor = _FLOOR if len(vocabulary().topic & query.words.keys()) < 2 else _FLOOR_ON_TOPIC
+        if best < floor or known < _COVERED * (known + unknown):
             return False
         return best > _OUTWEIGHS * query.elsewhere
 

@@ -65,10 +65,12 @@ class Vocabulary:
     negations: frozenset[str]
     fillers: tuple[tuple[str, ...], ...]
     breaks: frozenset[str]
+    weak_breaks: frozenset[str]
     elsewhere: tuple[tuple[str, ...], ...]
     stop: frozenset[str]
     subjects: frozenset[str]
     glue: frozenset[str]
+    topic: frozenset[str]
     written: frozenset[str]
 
 
@@ -83,10 +85,12 @@ def vocabulary() -> Vocabulary:
         negations=frozenset(data["negations"]),
         fillers=tuple(_stems(f) for f in data["fillers"]),
         breaks=frozenset(data["breaks"]),
+        weak_breaks=frozenset(data["weak_breaks"]),
         elsewhere=tuple(_stems(e) for e in data["elsewhere"]),
         stop=frozenset(stem(w) for w in data["stop"]),
         subjects=frozenset(data["subjects"]),
         glue=frozenset(stem(w) for w in data["glue"]),
+        topic=frozenset(data["topic"]),
         written=frozenset(written(str(data))),
     )
 

@@ -22,12 +22,11 @@ from .text import contains, raw_tokens, vocabulary, words, written
 _SATURATION = 1.2
 _PHRASE = 1.0
 _SYMPTOM = 1.5
-_EXACT = 4.0
+_EXACT = 5.0
 _UNKNOWN = 2.5
-_FLOOR = 4.0
-_FLOOR_ON_TOPIC = 1.5
+_FLOORS = (5.0, 4.2, 1.5)
 _COVERED = 0.30
-_OUTWEIGHS = 9.0
+_OUTWEIGHS = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Index:
         """Whether the best score is more than chance words in common."""
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
-        floor = _FLOOR if len(vocabulary().topic & query.words.keys()) < 2 else _FLOOR_ON_TOPIC
+        floor = _FLOORS[min(len(vocabulary().topic & query.words.keys()), len(_FLOORS) - 1)]
         if best < floor or known < _COVERED * (known + unknown):
             return False
         return best > _OUTWEIGHS * query.elsewhere

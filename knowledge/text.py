@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ class Vocabulary:
     """What vocabulary.yaml says, with every form already stemmed."""
 
     forms: dict[tuple[str, ...], str]
-    longest: int
+    longest: dict[str, int]
     negations: frozenset[str]
     fillers: tuple[tuple[str, ...], ...]
     breaks: frozenset[str]
@@ -81,7 +81,7 @@ def vocabulary() -> Vocabulary:
     forms = {_stems(form): word for word, ways in data["same"].items() for form in (word.replace("-", " "), *ways)}
     return Vocabulary(
         forms=forms,
-        longest=max(map(len, forms)),
+        longest=_longest(forms),
         negations=frozenset(data["negations"]),
         fillers=tuple(_stems(f) for f in data["fillers"]),
         breaks=frozenset(data["breaks"]),
@@ -95,6 +95,14 @@ def vocabulary() -> Vocabulary:
     )
 
 
+def _longest(forms: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """First word -> length of the longest form that begins with it."""
+    longest: dict[str, int] = {}
+    for form in forms:
+        longest[form[0]] = max(longest.get(form[0], 0), len(form))
+    return longest
+
+
 def tokens(text: str, correct: Callable[[str], str] | None = None) -> list[Token]:
     """The words of a text (its first 20,000 characters), phrases and synonyms replaced by their one word.
 
@@ -105,7 +113,8 @@ def tokens(text: str, correct: Callable[[str], str] | None = None) -> list[Token
         plain = [t._replace(word=correct(t.word)) for t in plain]
     vocab, found, i = vocabulary(), [], 0
     while i < len(plain):
-        for n in range(min(vocab.longest, len(plain) - i), 0, -1):
+        longest = vocab.longest.get(plain[i].word, 0)
+        for n in range(min(longest, len(plain) - i), 0, -1):
             word = vocab.forms.get(tuple(t.word for t in plain[i : i + n]))
             if word is not None:
                 found.append(Token(word, plain[i].start, plain[i + n - 1].end))

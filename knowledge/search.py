@@ -75,6 +75,8 @@ class Index:
         self._counts = {id_: _weighted(parts) for id_, parts in fields.items()}
         self._phrases = {entry.id: _phrases(entry) for entry in kb.entries.values()}
         self._rarity = _rarity(self._counts)
+        named = {phrase.words for phrases in self._phrases.values() for phrase in phrases}
+        self._whole = {words_of: sum(self._rarity[w] for w in words_of) for words_of in named}
 
     def search(self, query: str, n: int = 5) -> list[Hit]:
         """The best `n` entries; [] means that nothing here fits the query."""
@@ -94,7 +96,7 @@ class Index:
             words={w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()},
             mentions=mentions,
             meanings=meanings(text, self._speller),
-            elsewhere=sum(contains(plain, e) >= 0 for e in vocabulary().elsewhere),
+            elsewhere=sum(e[0] in plain and contains(plain, e) >= 0 for e in vocabulary().elsewhere),
         )
 
     def text_score(self, id_: str, query: Query) -> float:
@@ -114,10 +116,10 @@ class Index:
     def _best_phrase(self, id_: str, query: Query) -> tuple[float, str]:
         best, shown = 0.0, ""
         for phrase in self._phrases[id_]:
-            shared = sum(self._rarity.get(w, 0.0) for w in phrase.words if w in query.words)
-            if shared:
-                whole = sum(self._rarity.get(w, 0.0) for w in phrase.words)
-                score = phrase.weight * shared * (shared / whole) ** 2
+            common = phrase.words & query.words.keys()
+            if common:
+                shared = sum(self._rarity[w] for w in common)
+                score = phrase.weight * shared * (shared / self._whole[phrase.words]) ** 2
                 score += _EXACT if phrase.words == query.words.keys() else 0.0
                 best, shown = max((best, shown), (score, phrase.shown))
         return best, shown

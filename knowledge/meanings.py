@@ -50,8 +50,15 @@ def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Me
         return ()
     said, breaks = tokens(text, correct), sentence_breaks(text)
     read = (_read(n, _before(n, said), _around(n, said, breaks)) for n in found)
-    gap = _gap([(_side(n, said), n) for n in found if n.percent or "accuracy" in _around(n, said, breaks)])
+    shares = [_as_share(n, found) for n in found if n.percent or "accuracy" in _around(n, said, breaks)]
+    gap = _gap([(_side(n, said), n) for n in shares])
     return tuple(m for m in (*read, gap) if m is not None)
+
+
+def _as_share(number: Number, others: Sequence[Number]) -> Number:
+    """A bare "71" beside percentages is one too."""
+    bare = not number.percent and number.digits == 0 and 1 < number.value <= 100 and any(n.percent for n in others)
+    return number._replace(value=number.value / 100) if bare else number
 
 
 def _side(number: Number, said: Sequence[Token]) -> str:
@@ -78,7 +85,7 @@ def _gap(shares: Sequence[tuple[str, Number]]) -> Meaning | None:
 
 
 def _read(number: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    rules = (_chance_loss, _learning_rate, _batch_size, _dropout, _gpu, _chance_accuracy)
+    rules = (_chance_loss, _learning_rate, _batch_size, _dropout, _weight_decay, _gpu, _chance_accuracy)
     return next((m for rule in rules if (m := rule(number, before, around)) is not None), None)
 
 
@@ -140,6 +147,12 @@ def _dropout(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning
     if "dropout" not in before or not 0 <= n.value < 1:
         return None
     return Meaning(n.value, f"dropout of {n.value:g}", "strong-regularization", n.value > 0.5, (n.start, n.end))
+
+
+def _weight_decay(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if "weight-decay" not in before or n.value <= 0.3:
+        return None
+    return Meaning(n.value, f"weight decay of {n.value:g}", "strong-regularization", True, (n.start, n.end))
 
 
 def _gpu(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:

@@ -24,9 +24,11 @@ _PHRASE = 1.0
 _SYMPTOM = 1.5
 _EXACT = 5.0
 _UNKNOWN = 2.5
+_MOSTLY = 0.65
 _FLOORS = (5.0, 4.2, 1.5)
+_FLOORS_COVERED = (4.0, 2.3, 1.0)
 _COVERED = 0.30
-_OUTWEIGHS = 14.0
+_OUTWEIGHS = (14.0, 12.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was understood of a query."""
+    """What was understood of a query: its words, those that it does not deny, symptoms, and signs of other subjects."""
 
     words: dict[str, float]
+    affirmed: dict[str, float]
     mentions: tuple[Mention, ...]
     meanings: tuple[Meaning, ...]
     elsewhere: int
@@ -91,13 +94,19 @@ class Index:
         """What a text says: weighted words, symptoms, numbers with a meaning."""
         plain = [t.word for t in raw_tokens(text)]
         mentions = self._matcher.find(text, self._speller)
-        counted = Counter(words(_without_denied(text, mentions), self._speller))
+        denied = any(mention.negated for mention in mentions)
+        said = self._count(text)
         return Query(
-            words={w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()},
+            words=said,
+            affirmed=self._count(_without_denied(text, mentions)) if denied else said,
             mentions=mentions,
             meanings=meanings(text, self._speller),
             elsewhere=sum(e[0] in plain and contains(plain, e) >= 0 for e in vocabulary().elsewhere),
         )
+
+    def _count(self, text: str) -> dict[str, float]:
+        counted = Counter(words(text, self._speller))
+        return {w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()}
 
     def text_score(self, id_: str, query: Query) -> float:
         """How much an entry's words and phrases resemble the query's, without symptoms."""
@@ -138,10 +147,10 @@ class Index:
         """Whether the best score is more than chance words in common."""
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
-        floor = _FLOORS[min(len(vocabulary().topic & query.words.keys()), len(_FLOORS) - 1)]
-        if best < floor or known < _COVERED * (known + unknown):
-            return False
-        return best > _OUTWEIGHS * query.elsewhere
+        covered = known / max(known + unknown, 1e-9)
+        topical = min(len(vocabulary().topic & query.words.keys()), 2)
+        floor = (_FLOORS_COVERED if covered >= _MOSTLY else _FLOORS)[topical]
+        return covered >= _COVERED and best >= floor and best > _OUTWEIGHS[topical] * query.elsewhere
 
     def _hit(self, id_: str, score: float, query: Query) -> Hit:
         entry = self.kb.entries[id_]

@@ -15,6 +15,7 @@ from .text import Number, Token, numbers, sentence_breaks, tokens
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STILL = {"stuck", "not", "same", "alway", "around", "always", "change", "converge", "fall", "only", "start", "begin"}
 _NEAR = 4
+_SIDE_NEAR = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,42 @@ def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Me
         return ()
     said, breaks = tokens(text, correct), sentence_breaks(text)
     read = (_read(n, _before(n, said), _around(n, said, breaks)) for n in found)
-    return tuple(m for m in read if m is not None)
+    shares = [_as_share(n, found) for n in found if n.percent or "accuracy" in _around(n, said, breaks)]
+    gap = _gap([(_side(n, said), n) for n in shares])
+    return tuple(m for m in (*read, gap) if m is not None)
+
+
+def _as_share(number: Number, others: Sequence[Number]) -> Number:
+    """A bare "71" beside percentages is one too."""
+    bare = not number.percent and number.digits == 0 and 1 < number.value <= 100 and any(n.percent for n in others)
+    return number._replace(value=number.value / 100) if bare else number
+
+
+def _side(number: Number, said: Sequence[Token]) -> str:
+    """ "train" or "validation", whichever stands nearer to a number; "" if neither is near."""
+    sides = [t for t in said if t.word in ("train", "validation")]
+    distance = {t: t.start - number.end if t.start >= number.end else number.start - t.end for t in sides}
+    nearest = min(sides, key=lambda t: distance[t], default=None)
+    return nearest.word if nearest is not None and distance[nearest] <= _SIDE_NEAR else ""
+
+
+def _gap(shares: Sequence[tuple[str, Number]]) -> Meaning | None:
+    """A training and a validation result side by side: far apart, or alike and poor."""
+    best = {side: n for side, n in shares if side and 0 < n.value <= 1}
+    if len(best) < 2:
+        return None
+    train, validation = best["train"], best["validation"]
+    span = (min(train.start, validation.start), max(train.end, validation.end))
+    says = f"{train.value:.3g} in training against {validation.value:.3g} in validation"
+    if train.value - validation.value >= 0.1:
+        return Meaning(validation.value, says, "train-good-val-bad", True, span)
+    if validation.value - train.value >= 0.02:
+        return Meaning(validation.value, says, "val-better-than-train", True, span)
+    return None
 
 
 def _read(number: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    rules = (_chance_loss, _learning_rate, _batch_size, _gpu, _chance_accuracy)
+    rules = (_chance_loss, _learning_rate, _batch_size, _dropout, _weight_decay, _gpu, _chance_accuracy)
     return next((m for rule in rules if (m := rule(number, before, around)) is not None), None)
 
 
@@ -109,6 +141,18 @@ def _batch_size(n: Number, before: Sequence[str], around: Sequence[str]) -> Mean
     if "batch-size" not in before or n.percent or n.value < 1 or n.value % 1:
         return None
     return Meaning(n.value, f"a batch of {n.value:g}", "small-batch", n.value < 8, (n.start, n.end))
+
+
+def _dropout(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if "dropout" not in before or not 0 <= n.value < 1:
+        return None
+    return Meaning(n.value, f"dropout of {n.value:g}", "strong-regularization", n.value > 0.5, (n.start, n.end))
+
+
+def _weight_decay(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
+    if "weight-decay" not in before or n.value <= 0.3:
+        return None
+    return Meaning(n.value, f"weight decay of {n.value:g}", "strong-regularization", True, (n.start, n.end))
 
 
 def _gpu(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:

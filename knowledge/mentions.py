@@ -7,14 +7,16 @@ text turns from training to validation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from .schema import Symptom
-from .text import Token, contains, sentence_breaks, stem, tokens, vocabulary
+from .text import Token, contains, sentence_breaks, tokens, vocabulary
 
 Correct = Callable[[str], str]
+_YES_OR_NO = re.compile(r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no|nope|nah|n))\b", re.IGNORECASE)
 _GAP = 5
 _REACH = 5
 _SIDES = {"train", "validation"}
@@ -142,12 +144,20 @@ def _match(phrase: Phrase, clause: Clause) -> Mention | None:
     first, last = min(places), max(places)
     if last - first + 1 > len(phrase.words) + _GAP:
         return None
-    negated = "not" not in phrase.words and any(
-        t.word == "not" for i, t in enumerate(clause.tokens[:last]) if i >= first - _REACH
-    )
+    negated = "not" not in phrase.words and _is_negated(sorted(places), [t.word for t in clause.tokens])
     span = (clause.tokens[first].start, clause.tokens[last].end)
     score = len(phrase.words) + 1 / (2 + last - first)
     return Mention(phrase.symptom, phrase.present is not negated, span, score, negated)
+
+
+def _is_negated(places: list[int], said: list[str]) -> bool:
+    """Whether a "not" reaches one of the places: shortly before it, with no weak break between."""
+    for i, word in enumerate(said[: places[-1]]):
+        if word == "not" and i >= places[0] - _REACH:
+            reached = next(place for place in places if place > i)
+            if not vocabulary().weak_breaks.intersection(said[i:reached]):
+                return True
+    return False
 
 
 def _places(wanted: tuple[str, ...], said: list[str], borrowed: frozenset[str]) -> list[int]:
@@ -192,9 +202,5 @@ def _repeated(plain: str, glue: frozenset[str], negations: frozenset[str]) -> li
 
 def answer(text: str) -> bool | None:
     """Whether a text begins with a yes or a no; None if it does neither."""
-    head = [stem(t.word) for t in tokens(text)[:2]]
-    if not head:
-        return None
-    if head[0] in ("yes", "yeah", "yep", "y", "yup", "true", "correct", "exact", "indeed"):
-        return True
-    return False if head[0] in ("no", "nope", "n", "nah") else None
+    said = _YES_OR_NO.match(text)
+    return None if said is None else said.group(1) is not None

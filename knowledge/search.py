@@ -17,15 +17,18 @@ from .meanings import Meaning, meanings
 from .mentions import Matcher, Mention
 from .schema import Entry
 from .spelling import Speller
-from .text import contains, raw_tokens, vocabulary, words
+from .text import contains, raw_tokens, vocabulary, words, written
 
 _SATURATION = 1.2
 _PHRASE = 1.0
 _SYMPTOM = 1.5
+_EXACT = 5.0
 _UNKNOWN = 2.5
-_FLOOR = 4.0
+_MOSTLY = 0.65
+_FLOORS = (5.0, 4.2, 1.5)
+_FLOORS_COVERED = (4.0, 2.3, 1.0)
 _COVERED = 0.30
-_OUTWEIGHS = 9.0
+_OUTWEIGHS = (14.0, 12.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was understood of a query."""
+    """What was understood of a query: its words, those that it does not deny, symptoms, and signs of other subjects."""
 
     words: dict[str, float]
+    affirmed: dict[str, float]
     mentions: tuple[Mention, ...]
     meanings: tuple[Meaning, ...]
     elsewhere: int
@@ -70,10 +74,12 @@ class Index:
         self.kb = kb
         self._matcher = Matcher(kb.symptoms.values())
         fields = {entry.id: _fields(entry) for entry in kb.entries.values()}
-        self._speller = Speller(_known(fields, kb))
+        self._speller = Speller(_written(fields, kb))
         self._counts = {id_: _weighted(parts) for id_, parts in fields.items()}
         self._phrases = {entry.id: _phrases(entry) for entry in kb.entries.values()}
         self._rarity = _rarity(self._counts)
+        named = {phrase.words for phrases in self._phrases.values() for phrase in phrases}
+        self._whole = {words_of: sum(self._rarity[w] for w in words_of) for words_of in named}
 
     def search(self, query: str, n: int = 5) -> list[Hit]:
         """The best `n` entries; [] means that nothing here fits the query."""
@@ -88,13 +94,19 @@ class Index:
         """What a text says: weighted words, symptoms, numbers with a meaning."""
         plain = [t.word for t in raw_tokens(text)]
         mentions = self._matcher.find(text, self._speller)
-        counted = Counter(words(_without_denied(text, mentions), self._speller))
+        denied = any(mention.negated for mention in mentions)
+        said = self._count(text)
         return Query(
-            words={w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()},
+            words=said,
+            affirmed=self._count(_without_denied(text, mentions)) if denied else said,
             mentions=mentions,
             meanings=meanings(text, self._speller),
-            elsewhere=sum(contains(plain, e) >= 0 for e in vocabulary().elsewhere),
+            elsewhere=sum(e[0] in plain and contains(plain, e) >= 0 for e in vocabulary().elsewhere),
         )
+
+    def _count(self, text: str) -> dict[str, float]:
+        counted = Counter(words(text, self._speller))
+        return {w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()}
 
     def text_score(self, id_: str, query: Query) -> float:
         """How much an entry's words and phrases resemble the query's, without symptoms."""
@@ -113,10 +125,11 @@ class Index:
     def _best_phrase(self, id_: str, query: Query) -> tuple[float, str]:
         best, shown = 0.0, ""
         for phrase in self._phrases[id_]:
-            shared = sum(self._rarity.get(w, 0.0) for w in phrase.words if w in query.words)
-            if shared:
-                whole = sum(self._rarity.get(w, 0.0) for w in phrase.words)
-                score = phrase.weight * shared * (shared / whole) ** 2
+            common = phrase.words & query.words.keys()
+            if common:
+                shared = sum(self._rarity[w] for w in common)
+                score = phrase.weight * shared * (shared / self._whole[phrase.words]) ** 2
+                score += _EXACT if phrase.words == query.words.keys() else 0.0
                 best, shown = max((best, shown), (score, phrase.shown))
         return best, shown
 
@@ -134,9 +147,10 @@ class Index:
         """Whether the best score is more than chance words in common."""
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
-        if best < _FLOOR or known < _COVERED * (known + unknown):
-            return False
-        return best > _OUTWEIGHS * query.elsewhere
+        covered = known / max(known + unknown, 1e-9)
+        topical = min(len(vocabulary().topic & query.words.keys()), 2)
+        floor = (_FLOORS_COVERED if covered >= _MOSTLY else _FLOORS)[topical]
+        return covered >= _COVERED and best >= floor and best > _OUTWEIGHS[topical] * query.elsewhere
 
     def _hit(self, id_: str, score: float, query: Query) -> Hit:
         entry = self.kb.entries[id_]
@@ -194,14 +208,11 @@ def _rarity(counts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {word: math.log(1 + (n - df + 0.5) / (df + 0.5)) for word, df in share.items()}
 
 
-def _known(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:
-    """Every stem that is spelled right by definition: of entries, symptoms and the vocabulary."""
+def _written(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:
+    """Every word that is spelled right by definition: of entries, symptoms and the vocabulary."""
     texts = [text for parts in fields.values() for _, text in parts]
     texts += [p for s in kb.symptoms.values() for p in (*s.phrasings, *s.denials, s.question)]
-    vocab = vocabulary()
-    known = {t.word for text in texts for t in raw_tokens(text)}
-    known |= {w for form in (*vocab.forms, *vocab.fillers, *vocab.elsewhere) for w in form}
-    return known | vocab.stop | vocab.breaks | vocab.negations
+    return written(" ".join(texts)) | vocabulary().written
 
 
 def _short(text: str, limit: int = 220) -> str:

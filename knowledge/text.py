@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,14 +61,17 @@ class Vocabulary:
     """What vocabulary.yaml says, with every form already stemmed."""
 
     forms: dict[tuple[str, ...], str]
-    longest: int
+    longest: dict[str, int]
     negations: frozenset[str]
     fillers: tuple[tuple[str, ...], ...]
     breaks: frozenset[str]
+    weak_breaks: frozenset[str]
     elsewhere: tuple[tuple[str, ...], ...]
     stop: frozenset[str]
     subjects: frozenset[str]
     glue: frozenset[str]
+    topic: frozenset[str]
+    written: frozenset[str]
 
 
 @cache
@@ -78,15 +81,26 @@ def vocabulary() -> Vocabulary:
     forms = {_stems(form): word for word, ways in data["same"].items() for form in (word.replace("-", " "), *ways)}
     return Vocabulary(
         forms=forms,
-        longest=max(map(len, forms)),
+        longest=_longest(forms),
         negations=frozenset(data["negations"]),
         fillers=tuple(_stems(f) for f in data["fillers"]),
         breaks=frozenset(data["breaks"]),
+        weak_breaks=frozenset(data["weak_breaks"]),
         elsewhere=tuple(_stems(e) for e in data["elsewhere"]),
         stop=frozenset(stem(w) for w in data["stop"]),
         subjects=frozenset(data["subjects"]),
         glue=frozenset(stem(w) for w in data["glue"]),
+        topic=frozenset(data["topic"]),
+        written=frozenset(written(str(data))),
     )
+
+
+def _longest(forms: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """First word -> length of the longest form that begins with it."""
+    longest: dict[str, int] = {}
+    for form in forms:
+        longest[form[0]] = max(longest.get(form[0], 0), len(form))
+    return longest
 
 
 def tokens(text: str, correct: Callable[[str], str] | None = None) -> list[Token]:
@@ -99,7 +113,8 @@ def tokens(text: str, correct: Callable[[str], str] | None = None) -> list[Token
         plain = [t._replace(word=correct(t.word)) for t in plain]
     vocab, found, i = vocabulary(), [], 0
     while i < len(plain):
-        for n in range(min(vocab.longest, len(plain) - i), 0, -1):
+        longest = vocab.longest.get(plain[i].word, 0)
+        for n in range(min(longest, len(plain) - i), 0, -1):
             word = vocab.forms.get(tuple(t.word for t in plain[i : i + n]))
             if word is not None:
                 found.append(Token(word, plain[i].start, plain[i + n - 1].end))
@@ -130,6 +145,11 @@ def raw_tokens(text: str) -> Iterator[Token]:
             yield from _split(text, match)
         else:
             yield Token(stem(word), start, end)
+
+
+def written(text: str) -> set[str]:
+    """The words of a text as they are written, in lower case."""
+    return set(re.findall(r"[a-z]+", text.lower()))
 
 
 def _split(text: str, match: re.Match[str]) -> Iterator[Token]:

@@ -6,7 +6,7 @@ They leave out the symptoms, which are evidence of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .meanings import Meaning
 from .mentions import Mention, answer
@@ -53,7 +53,8 @@ def understand(text: str, index: Index, asked: str | None = None) -> Understandi
 def _leanings(query: Query, index: Index) -> dict[str, float]:
     """Nats by diagnosis: full for the best fitting words, falling off quickly, small if even the best fits little."""
     faults = [e.id for e in index.kb.entries.values() if e.kind == "diagnosis"]
-    scores = {id_: index.text_score(id_, query) for id_ in faults}
+    affirmed = replace(query, words=query.affirmed)
+    scores = {id_: index.text_score(id_, affirmed) for id_ in faults}
     best = max(scores.values(), default=0.0)
     if best <= 0 or query.elsewhere:
         return {}

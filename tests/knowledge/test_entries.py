@@ -1,0 +1,129 @@
+"""The built-in entries are complete, consistent, and their code runs."""
+
+import ast
+import contextlib
+import io
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from knowledge.load import load
+from knowledge.schema import Entry
+
+KB = load()
+FAULTS = [e for e in KB.entries.values() if e.kind == "diagnosis"]
+SNIPPETS = [(f"{e.id}: {f.title}", f.code) for e in KB.entries.values() for f in e.fixes if f.code]
+FACTS = {
+    *("layers", "worst_layer", "dead_share", "units", "optimizer", "lr", "weight_decay", "onset_epoch", "best_epoch"),
+    *("best_value", "last_value", "first_bad_step", "checkpoint", "tensor", "update_ratio", "step", "first_layer"),
+    *("gradient_ratio", "chance_loss", "suggested_lr"),
+}
+MEASURABLE = [
+    *("dead-relu", "vanishing-gradients", "exploding-gradients", "overfitting", "underfitting"),
+    *("numerical-instability", "learning-rate-too-high", "learning-rate-too-low", "frozen-parameters"),
+]
+
+
+def test_loading_takes_a_fraction_of_a_second() -> None:
+    began = time.perf_counter()
+    load()
+    assert time.perf_counter() - began < 0.25
+
+
+@pytest.mark.parametrize("entry", FAULTS, ids=lambda e: e.id)
+def test_a_diagnosis_is_complete(entry: Entry) -> None:
+    assert entry.prior > 0 and entry.causes and entry.sources and len(entry.aliases) >= 5
+    assert len(entry.symptoms) >= 5 and entry.look_alikes and len(entry.qa) >= 2 and len(entry.fixes) >= 2
+    assert {"always", "often"} & set(entry.symptoms.values())
+    assert entry.id not in {*entry.related, *(look.id for look in entry.look_alikes)}
+
+
+def test_two_look_alikes_differ_in_a_symptom() -> None:
+    for entry in FAULTS:
+        for look in entry.look_alikes:
+            assert entry.symptoms != KB.entries[look.id].symptoms, (entry.id, look.id)
+
+
+def test_every_symptom_can_be_asked_and_speaks_to_something() -> None:
+    linked = {symptom for entry in FAULTS for symptom in entry.symptoms}
+    assert linked == set(KB.symptoms)
+    for symptom in KB.symptoms.values():
+        assert len(symptom.question.split()) <= 15 and symptom.question.endswith("?"), symptom.id
+        assert symptom.phrasings, symptom.id
+
+
+def test_priors_are_shares() -> None:
+    assert 0.8 < sum(e.prior for e in FAULTS) < 1.3
+
+
+@pytest.mark.parametrize("id_", MEASURABLE)
+def test_what_probes_measure_makes_two_fixes_specific(id_: str) -> None:
+    assert sum(bool(fix.measured) for fix in KB.entries[id_].fixes) >= 2
+
+
+def test_templates_use_only_facts_that_probes_deliver() -> None:
+    for entry in KB.entries.values():
+        for fix in entry.fixes:
+            for template in fix.measured:
+                assert set(re.findall(r"{(\w+)}", template)) <= FACTS, (entry.id, template)
+                assert template.format_map(dict.fromkeys(FACTS, "x"))
+
+
+@pytest.mark.parametrize("code", [c for _, c in SNIPPETS], ids=[n for n, _ in SNIPPETS])
+def test_a_snippet_is_python(code: str) -> None:
+    ast.parse(code)
+
+
+PRELUDE = """
+import copy, hashlib, math, os, random, time, warnings
+import numpy as np, torch, torch.nn.functional as F
+from torch import nn
+torch.set_num_threads(1)
+torch.manual_seed(0)
+hidden = [nn.Linear(3, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 16), nn.Tanh()]
+model = nn.Sequential(*hidden, nn.Linear(16, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+loss_fn = nn.CrossEntropyLoss()
+x, y = torch.randn(64, 3), torch.randint(0, 10, (64,))
+images = torch.rand(4, 3, 8, 8)
+dataset = torch.utils.data.TensorDataset(x, y)
+loader = torch.utils.data.DataLoader(dataset, batch_size=32)
+val_loader = loader
+loss = loss_fn(model(x), y)
+def evaluate(model, loader):
+    return sum(loss_fn(model(a), b).item() for a, b in loader) / len(loader)
+"""
+NEEDS_MORE = ("torch.compile", "num_workers=", "from torch.profiler")
+
+
+def test_the_snippets_run_with_a_small_model(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    import warnings
+
+    monkeypatch.chdir(str(tmp_path))
+    failed = []
+    for name, code in SNIPPETS:
+        if any(word in code for word in NEEDS_MORE):
+            continue
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                exec(compile(PRELUDE + code, name, "exec"), {"__name__": "snippet"})
+            except Exception as error:
+                failed.append(f"{name}: {error!r}")
+            finally:
+                import torch
+
+                torch.use_deterministic_algorithms(False)
+    assert not failed, "\n".join(failed)
+
+
+def test_the_package_imports_neither_torch_nor_numpy_nor_a_face() -> None:
+    code = (
+        "import sys, knowledge.load; loaded = set(sys.modules); import knowledge.understand;"
+        "bad = {'torch', 'numpy', 'textual', 'probes', 'assistant'} & set(sys.modules);"
+        "assert not bad, bad; assert 'rapidfuzz' not in loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

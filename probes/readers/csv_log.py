@@ -47,7 +47,22 @@ def _tables(text: str) -> list[list[list[str]]]:
             except csv.Error:
                 continue
             found.append(_tidy(rows))
+    if table := _blank_table(lines):
+        found.append(table)
     return [rows for rows in found if len(rows) > 1]
+
+
+def _blank_table(lines: list[str]) -> list[list[str]]:
+    """A table printed with blanks between its columns (fastai): a header that begins with "epoch", rows of its width."""
+    rows: list[list[str]] = []
+    for line in lines:
+        cells = line.split()
+        if not rows:
+            if len(cells) > 2 and axis(cells[0]) == "epoch" and not any(number(c) is not None for c in cells):
+                rows.append(cells)
+        elif len(cells) == len(rows[0]) and number(cells[0]) is not None:
+            rows.append(cells)
+    return rows
 
 
 def _is_comment(line: str, following: list[str]) -> bool:

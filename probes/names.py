@@ -14,8 +14,8 @@ CORE = frozenset(
 )
 
 _TELLING_WORDS = """
-loss accuracy lr rate reward return score perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error bleu
-rouge wer cer dice top1 top5 prec norm gnorm tel trl kl entropy elbo ade fde
+loss accuracy lr rate reward rew return score perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error
+bleu rouge wer cer dice top1 top5 prec norm gnorm tel trl kl entropy elbo ade fde
 """
 TELLING = frozenset(_TELLING_WORDS.split())
 """Words of which a training curve's name has at least one."""
@@ -245,7 +245,7 @@ def _metric(rest: list[str]) -> str | None:
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"
-    if joined in ("map5095", "map05095", "map5095b", "map"):
+    if joined in ("map5095", "map0595", "map05095", "map5095b", "map"):
         return "map50_95"
     return None
 

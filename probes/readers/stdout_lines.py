@@ -18,7 +18,8 @@ _CLUTTER = re.compile(
     r"|\S+\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
 )
 _BAR = re.compile(
-    r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
+    r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
+    r"|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
 )
 _PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
 _ROUND = re.compile(r"第\s*(\d+)\s*(?:轮|个?\s?epoch|回|エポック)", re.I)

@@ -36,6 +36,7 @@ class _Curve:
     label: str
     split: str | None
     x: list[float] = field(default_factory=list)
+    parts: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
     x_name: str = "row"
     with_axis: bool = False
@@ -144,7 +145,7 @@ def _joined(context: Line, line: Line) -> Line:
 
 
 def _add(curves: dict[_Key, _Curve], line: Line, context: Line) -> None:
-    x, x_name = _position(line, context)
+    x, part, x_name = _position(line, context)
     averaged = bool(line.means) and line.part is not None
     names = {canonical(label, split) for label, split, _ in line.values}
     for label, split, value in line.values:
@@ -156,22 +157,24 @@ def _add(curves: dict[_Key, _Curve], line: Line, context: Line) -> None:
         replace = (line.bar or averaged) and context.epoch is not None and curve.open_bar == context.epoch
         y = line.means.get(label, value) if averaged else value
         if replace and curve.y:
-            curve.x[-1], curve.y[-1] = x, y
+            curve.x[-1], curve.parts[-1], curve.y[-1] = x, part, y
         else:
             curve.x.append(x)
+            curve.parts.append(part)
             curve.y.append(y)
         curve.open_bar = context.epoch if line.bar or averaged else None
 
 
-def _position(line: Line, context: Line) -> tuple[float, str]:
+def _position(line: Line, context: Line) -> tuple[float, float, str]:
+    """(epoch or step, how far into the epoch, name of the axis) of a line's values."""
     epoch = line.epoch if line.epoch is not None else context.epoch
     if line.step is not None and (epoch is None or (line.epoch is None and line.part is None)):
-        return line.step, "step"
+        return line.step, 0.0, "step"
     if epoch is not None:
-        inside = line.part is not None and not line.bar and not line.means and line.part <= 1
-        return (epoch + line.part if inside and line.part is not None else epoch), "epoch"
+        counted = line.part is not None and not line.bar and not line.means
+        return epoch, line.part if counted and line.part is not None else 0.0, "epoch"
     step = line.step if line.step is not None else context.step
-    return (step, "step") if step is not None else (0.0, "row")
+    return (step, 0.0, "step") if step is not None else (0.0, 0.0, "row")
 
 
 def _series(curve: _Curve) -> Series | None:
@@ -179,6 +182,8 @@ def _series(curve: _Curve) -> Series | None:
     if len(curve.y) < 2 and not (known and curve.with_axis and len(curve.peers) > 1):
         return None
     x, x_name = np.array(curve.x, float), curve.x_name
+    if any(part < 1 for part in curve.parts):  # else every line closes its epoch
+        x = x + np.array(curve.parts)
     if len(x) > 2 and len(np.unique(x)) * 2 <= len(x):
         x, x_name = np.arange(len(x), dtype=float), "row"
     return Series(canonical(curve.label, curve.split), curve.label, x, np.array(curve.y, float), x_name)

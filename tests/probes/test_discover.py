@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from probes.describe import describe
 from probes.discover import discover
@@ -120,3 +122,19 @@ def test_an_empty_folder_holds_nothing_and_a_missing_path_is_an_error(tmp_path: 
         discover([tmp_path / "nothing"])
     with pytest.raises(Unreadable, match="no such file"):
         discover([tmp_path], target=tmp_path / "nothing.py")
+
+
+def test_shards_are_one_checkpoint_and_names_outside_the_folder_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2)}, tmp_path / "m-1.safetensors")
+    save_file({"b": torch.ones(3)}, tmp_path / "m-2.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}))
+    (checkpoint,) = discover([tmp_path]).checkpoints
+    assert (checkpoint.path, checkpoint.format, set(checkpoint.tensors)) == (index, "safetensors-sharded", {"a", "b"})
+    index.write_text(json.dumps({"weight_map": {"a": "../m-1.safetensors"}}))
+    assert "not there" in why(tmp_path, index.name)
+
+
+def test_a_file_of_settings_alone_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save({"last_epoch": 3, "_step_count": 4}, tmp_path / "scheduler.pt")
+    assert "no model weights" in why(tmp_path, "scheduler.pt")

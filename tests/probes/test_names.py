@@ -54,8 +54,17 @@ def test_the_context_gives_a_split_only_where_the_name_has_none() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "kind"),
-    [("epoch", "epoch"), ("Epochs", "epoch"), ("global_step", "step"), ("_step", "step"), ("iter", "step")]
-    + [("total timesteps", "step"), ("episode", "episode"), ("эпоха", "epoch"), ("loss", None), ("epoch_time", None)],
+    [
+        ("epoch", "epoch"),
+        ("Epochs", "epoch"),
+        ("эпоха", "epoch"),
+        ("global_step", "step"),
+        ("_step", "step"),
+        ("total timesteps", "step"),
+        ("episode", "episode"),
+        ("loss", None),
+        ("epoch_time", None),
+    ],
 )
 def test_axes(raw: str, kind: str | None) -> None:
     assert axis(raw) == kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import struct
@@ -37,7 +38,8 @@ def test_a_keras_csv(tmp_path: Path) -> None:
 
 
 def test_sparse_lightning_rows_are_not_points(tmp_path: Path) -> None:
-    rows = "val_loss,epoch,train_loss_step,step,train_loss_epoch\n,0,2.0,49,\n0.9,0,,49,\n,0,,49,1.8\n,1,1.5,99,\n0.7,1,,99,\n"
+    head = "val_loss,epoch,train_loss_step,step,train_loss_epoch\n"
+    rows = head + ",0,2.0,49,\n0.9,0,,49,\n,0,,49,1.8\n,1,1.5,99,\n0.7,1,,99,\n"
     found = log(tmp_path, rows)
     assert series(found, "val/loss").y.tolist() == [0.9, 0.7]
     assert series(found, "train/loss_step").x.tolist() == [0, 1]
@@ -267,7 +269,14 @@ def test_mutated_event_files_raise_nothing_but_unreadable(
     for place, value in edits:
         content[place % len(content)] = value
     (tmp_path / "log").write_bytes(bytes(content[:cut]))
-    try:
+    with contextlib.suppress(Unreadable):
         read_log(tmp_path / "log")
-    except Unreadable:
-        pass
+
+
+def test_rows_that_say_their_split(tmp_path: Path) -> None:
+    rows = [(e, phase, loss) for e in (1, 2, 3) for phase, loss in (("train", 1 / e), ("val", 2 / e))]
+    table = log(tmp_path, "epoch,phase,loss\n" + "".join(f"{e},{p},{v}\n" for e, p, v in rows))
+    lines = log(tmp_path, "\n".join(json.dumps({"epoch": e, "split": p, "loss": v}) for e, p, v in rows))
+    for found in (table, lines):
+        assert series(found, "train/loss").y.tolist() == pytest.approx([1, 1 / 2, 1 / 3])
+        assert series(found, "val/loss").y.tolist() == pytest.approx([2, 1, 2 / 3])

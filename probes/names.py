@@ -13,6 +13,13 @@ CORE = frozenset(
     {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")} | {"lr", "grad_norm", "rollout/reward"}
 )
 
+_TELLING_WORDS = """
+loss accuracy lr rate reward rew return score perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error
+bleu rouge wer cer dice top1 top5 prec norm gnorm tel trl kl entropy elbo ade fde
+"""
+TELLING = frozenset(_TELLING_WORDS.split())
+"""Words of which a training curve's name has at least one."""
+
 _SPLITS = {
     "train": "train training trn tr",
     "val": "val valid validation eval evaluation evaluate dev vl",
@@ -48,6 +55,7 @@ _LOSS = {("loss",), ("total", "loss"), ("loss", "total"), ("cross", "entropy"), 
 _ACCURACY = {
     ("accuracy",),
     ("accuracy", "1"),
+    ("prec", "1"),
     ("accuracy", "top1"),
     ("accuracy", "top", "1"),
     ("top1", "accuracy"),
@@ -60,6 +68,7 @@ _ACCURACY = {
 }
 _TOP5 = {
     ("accuracy", "5"),
+    ("prec", "5"),
     ("accuracy", "top5"),
     ("accuracy", "top", "5"),
     ("top5", "accuracy"),
@@ -236,7 +245,7 @@ def _metric(rest: list[str]) -> str | None:
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"
-    if joined in ("map5095", "map05095", "map5095b", "map"):
+    if joined in ("map5095", "map0595", "map05095", "map5095b", "map"):
         return "map50_95"
     return None
 

@@ -147,7 +147,7 @@ def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True
-    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 for t in tensors)
+    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
 
 
 def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | None:

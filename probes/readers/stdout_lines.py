@@ -17,7 +17,12 @@ _CLUTTER = re.compile(
     r"|\{[^{}]*['\"][^{}]*\}"  # a printed dict: settings
     r"|\S+\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
 )
-_BAR = re.compile(r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[[^\]]*\]?)?|\[[=>.━╸ -]{5,}\]|━{3,}\S*")
+_BAR = re.compile(
+    r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
+    r"|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
+)
+_PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
+_ROUND = re.compile(r"第\s*(\d+)\s*(?:轮|个?\s?epoch|回|エポック)", re.I)
 _LEVEL = re.compile(r"\b(?:INFO|DEBUG|WARNING|ERROR)\b(?::[\w.]*:?)?|^\s*\[rank ?\d+\]:?", re.I)
 _NUMBER = re.compile(
     r"(?<![\w.@#])(?<![A-Za-z]-)([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity)\b)"
@@ -75,6 +80,7 @@ class Line:
         means: label -> running mean in brackets behind its number.
         epoch, step: the axes it names; `part` is how far into the epoch a batch counter says it is, in [0, 1].
         phase: the split that it announces for the lines after it; then it has nothing else.
+        closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
     """
 
@@ -87,6 +93,7 @@ class Line:
     split: str | None = None
     template: str = ""
     phase: str | None = None
+    closing: bool = False
 
 
 _PHASE = re.compile(r"^\W*(?:start(?:ing|ed)?\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I)
@@ -104,12 +111,15 @@ def parse_line(raw: str) -> Line | None:
     if _NO_POINT.search(raw):
         return None
     bar = bool(_BAR.search(raw))
+    raw = _ROUND.sub(r"epoch \1", _PAIR.sub(r"epoch \1, step \2 ", raw))
     text = _LEVEL.sub("  ", _CLUTTER.sub("  ", _BAR.sub("  ", raw)))
     matches = [m for m in _NUMBER.finditer(text) if _is_number(m)]
     if not matches:
         return None
     line = Line(bar=bar, template=re.sub(r"\d+", "#", text)[:80])
     _scan(line, text, matches)
+    if raw.lstrip().startswith("* "):
+        line.closing = True
     return line
 
 

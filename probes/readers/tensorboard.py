@@ -76,9 +76,12 @@ def _scalars(path: Path) -> Iterator[tuple[str, float, float]]:
 
 
 def _records(path: Path) -> Iterator[bytes]:
+    size = path.stat().st_size
     with path.open("rb") as file:
         while len(header := file.read(12)) == 12:
             (length,) = struct.unpack("<Q", header[:8])
+            if length > size:
+                return
             if length > MOST_RECORD:
                 file.seek(length + 4, 1)
                 continue

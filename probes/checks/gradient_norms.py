@@ -224,9 +224,7 @@ def _exploding(profile: Profile, seen: Seen) -> list[Verdict]:
         )
         return [Verdict("numerical-instability", "confirmed", "measured", because, "batch")]
     if bad or not math.isfinite(pass_.loss):
-        because = (
-            f"with finite weights the loss on the batch is {pass_.loss:g} ({seen.used})"
-        )
+        because = f"with finite weights the loss on the batch is {pass_.loss:g} ({seen.used})"
         return [Verdict("numerical-instability", "suspected", "measured", because, "batch")]
     if main is not None and not np.isfinite(main.y[-1]) and profile.total > LARGE:
         because = (

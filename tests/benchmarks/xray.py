@@ -151,7 +151,9 @@ def main() -> None:
                     for v in check.run(artifacts, lambda fraction, text="": None).verdicts
                     if v.verdict in {"confirmed", "suspected"}
                 ]
-                print(f"{kind:12} {name:10} {fault:8} {r:8.4f} {truth:5} {found:6} {off:5}  {'; '.join(said)}", flush=True)
+                print(
+                    f"{kind:12} {name:10} {fault:8} {r:8.4f} {truth:5} {found:6} {off:5}  {'; '.join(said)}", flush=True
+                )
 
 
 if __name__ == "__main__":

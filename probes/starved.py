@@ -39,6 +39,7 @@ class Starved:
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
         saturated: units without incoming gradient whose outgoing weights still learn.
         age: median number of steps without gradient of the dead ones; None if unknown.
+        blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
     """
 
@@ -49,6 +50,7 @@ class Starved:
     nearly: int = 0
     saturated: int = 0
     age: float | None = None
+    blind: bool = False
     why_not: str = ""
 
 
@@ -131,6 +133,8 @@ def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:
         pieces.append(bias)
     if not pieces:
         return Starved(layer.name, layer.units, why_not="no optimizer state for the normalisation after it")
+    if layer.norm is not None and moments.coupled(state, group):
+        return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
     agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
@@ -149,7 +153,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
     dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
-    nearly = dead if converged or unit.normed else dead | rule
+    nearly = dead if unit.normed or (converged and not unit.decay) else dead | rule
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
         stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6)
@@ -211,4 +215,4 @@ def _rmsprop(state: OptimizerState, layer: Layer) -> Starved:
         return Starved(layer.name, layer.units, why_not="no usable optimizer state for its weight")
     never = sums.square == 0
     quiet = never | (sums.square < 1e-6 * np.quantile(sums.square, 0.9))
-    return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()))
+    return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), blind=True)

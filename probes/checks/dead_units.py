@@ -167,6 +167,9 @@ def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
         because = f"{worst.nearly} of {worst.units} units of {worst.layer} look as if no gradient had come lately"
     if max(dead, nearly) <= NORMAL or seen.relu is False:
         because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
+        if seen.relu is not False and any(s.blind for s in file):
+            because += ", but RMSprop's state shows only some of them"
+            return Verdict("dead-relu", "inconclusive", "measured", because, "optimizer-state")
         return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
     because += {True: ", and the code names ReLU", None: "; which activation follows is not known"}[seen.relu]
     if seen.learned and max(dead, nearly) <= HARMFUL:

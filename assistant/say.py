@@ -7,6 +7,7 @@ check it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from knowledge.load import KnowledgeBase
@@ -36,6 +37,13 @@ ARTIFACT_WORDS = {
     "data": "a data sample",
     "script": "the training script",
 }
+
+
+MOST_MEASURES = 6
+"""Measures of a finding that are written out; its table and the JSON have all."""
+
+FOLDERS = re.compile(r"(?<!\S)(/|~/|\./)\S*/")
+"""The folders before a file's name: a reader knows where the files are that were given."""
 
 
 def name_of(kb: KnowledgeBase, id: str) -> str:
@@ -80,7 +88,7 @@ def headline(kb: KnowledgeBase, belief: Belief) -> str:
     if belief.status == "confirmed":
         return f"{name}: confirmed, {belief.verdicts[0][1].kind}"
     if belief.status == "suspected":
-        return f"{name}: suspected, not confirmed ({percent(belief.probability)})"
+        return f"{name}: suspected, not confirmed"
     return f"{name}: the likeliest cause by what you told me ({percent(belief.probability)}), not measured"
 
 
@@ -96,7 +104,9 @@ def finding(kb: KnowledgeBase, found: Finding, figures: bool = True) -> list[Blo
     """A finding in full: title, verdicts with their because, measures, tables and plots, what it would need."""
     blocks: list[Block] = [Text(f"{found.probe}: {visible(found.title)}", "heading")]
     blocks += [verdict_text(kb, v) for v in found.verdicts]
-    blocks += [Text(measure_text(m), "item", depth=1) for m in found.measures]
+    blocks += [Text(measure_text(m), "item", depth=1) for m in found.measures[:MOST_MEASURES]]
+    if len(found.measures) > MOST_MEASURES:
+        blocks.append(Text(f"... and {len(found.measures) - MOST_MEASURES} more", "muted", depth=1))
     if found.needs:
         blocks.append(Text(visible_lines(found.needs), "muted", "would help"))
     if figures:
@@ -115,7 +125,7 @@ def verdict_text(kb: KnowledgeBase, verdict: Verdict) -> Text:
 def measure_text(measure: Measure) -> str:
     """A measure: name, value with unit, threshold, place."""
     against = f" (held against {visible(measure.threshold)})" if measure.threshold else ""
-    where = f"   [{visible(measure.where)}]" if measure.where else ""
+    where = f"   [{visible(FOLDERS.sub('', measure.where))}]" if measure.where else ""
     return f"{visible(measure.name)} = {figure(measure.value, measure.unit)}{against}{where}"
 
 

@@ -26,7 +26,7 @@ HAS_FILES, HAS_TARGET = 0.8, 0.5
 """How often a person who is asked has what is asked for."""
 CONFIRMATION = 0.5
 """Nats that a confirmation is worth beyond its information: a likely cause is named only after it was measured."""
-WORTH_ASKING = 0.02
+WORTH_ASKING = 0.03
 """Nats per unit of cost below which a question is not worth a person's time."""
 MOST_QUESTIONS = 12
 LIKELY = 0.35

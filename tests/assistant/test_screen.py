@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from pathlib import Path
 
 import pytest
 import tiny_run
+from screens import app, settled
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static
@@ -20,28 +20,9 @@ from assistant.tui.paths import completed, matches
 from assistant.tui.search_screen import SearchScreen
 
 
-def app(*paths: Path, **options: str) -> DoctorApp:
-    values = {"target": None, "python": None, "kb": [], "resume": None, "say": None, **options}
-    made = DoctorApp(argparse.Namespace(paths=[str(p) for p in paths], **values))
-    made.animation_level = "none"
-    return made
-
-
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NN_DOCTOR_HOME", str(tmp_path / "home"))
-
-
-async def settled(pilot: Pilot[None]) -> DoctorApp:
-    """Wait until nothing is being measured or loaded."""
-    doctor = pilot.app
-    assert isinstance(doctor, DoctorApp)
-    for _ in range(600):
-        await pilot.pause(0.05)
-        if doctor.consult is not None and not doctor.busy:
-            await pilot.pause()
-            return doctor
-    raise AssertionError("it never settled")
 
 
 def shown(doctor: DoctorApp, where: str = "#talk Static") -> str:
@@ -78,7 +59,7 @@ async def test_a_digit_answers_at_once_and_back_takes_it_back() -> None:
     doctor = app()
     async with doctor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        await type_line(pilot, "it does not learn")
+        await type_line(pilot, "something is off")
         await settled(pilot)
         await pilot.press("2")  # no files
         await settled(pilot)
@@ -161,7 +142,7 @@ async def test_a_folder_without_anything_gets_a_sentence_and_the_question_again(
     doctor = app()
     async with doctor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        await type_line(pilot, "it does not learn")
+        await type_line(pilot, "something is off")
         await settled(pilot)
         await type_line(pilot, str(tmp_path / "empty"))
         await settled(pilot)
@@ -174,7 +155,7 @@ async def test_chrome_leaves_room_on_a_small_terminal() -> None:
     doctor = app()
     async with doctor.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        await type_line(pilot, "it does not learn")
+        await type_line(pilot, "something is off")
         await settled(pilot)
         assert doctor.query_one("#talk").size.height >= 12
         footer = doctor.query_one("Footer")

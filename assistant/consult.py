@@ -106,7 +106,7 @@ class Consult:
 
     def diagnosis(self, belief: Belief) -> list[Block]:
         """A diagnosis with evidence and fixes."""
-        return say.diagnosis(self.kb, self.session, belief)
+        return say.diagnosis(self.kb, self.session, belief, self.beliefs)
 
     # what a face sends back
 

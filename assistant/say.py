@@ -15,7 +15,7 @@ from knowledge.schema import Entry
 from probes.finding import Finding, Measure, Verdict
 from probes.registry import ProbeSpec
 
-from .engine.beliefs import OTHER, Belief, Reason, chance
+from .engine.beliefs import OTHER, Belief, Reason, chance, upstream
 from .engine.fixes import SpecificFix, facts, specific
 from .engine.session import Session
 from .engine.steps import COMPLAINT, TARGET, Ask, Diagnosis, End, Request, Step
@@ -129,8 +129,8 @@ def measure_text(measure: Measure) -> str:
     return f"{visible(measure.name)} = {figure(measure.value, measure.unit)}{against}{where}"
 
 
-def diagnosis(kb: KnowledgeBase, session: Session, belief: Belief) -> list[Block]:
-    """A diagnosis with its evidence and its fixes."""
+def diagnosis(kb: KnowledgeBase, session: Session, belief: Belief, ranked: Sequence[Belief]) -> list[Block]:
+    """A diagnosis with its evidence and its fixes; in short if something else is confirmed and comes first."""
     entry = kb.entries[belief.id]
     blocks: list[Block] = [Text(headline(kb, belief), "title")]
     for probe, verdict in belief.verdicts[:3]:
@@ -138,12 +138,17 @@ def diagnosis(kb: KnowledgeBase, session: Session, belief: Belief) -> list[Block
             blocks.append(Text(f"{visible_lines(verdict.because, 600)} ({probe})", label="because", depth=1))
     if not belief.verdicts:
         blocks.append(Text(reasons_line(kb, belief), label="because", depth=1))
-    blocks.append(Text(visible_lines(entry.summary, 1000), "muted", "what it is", 1))
-    blocks += fixes(specific(entry, facts(session.findings.values(), belief.id)))
-    blocks += [
-        Text(f"{name_of(kb, other.id)}: {visible_lines(other.difference, 600)}", "muted", "not to be confused with", 1)
-        for other in (() if belief.status == "confirmed" else entry.look_alikes[:2])
-    ]
+    if first := upstream(kb.entries, ranked, belief.id):
+        blocks.append(Text(f"{follows(kb, first)}; mend that first.", depth=1))
+    elif belief.status != "confirmed" and ranked[0].status == "confirmed":
+        blocks.append(Text(f"Mend {name_of(kb, ranked[0].id)} first and look again.", depth=1))
+    else:
+        blocks.append(Text(visible_lines(entry.summary, 1000), "muted", "what it is", 1))
+        blocks += fixes(specific(entry, facts(session.findings.values(), belief.id)))
+        blocks += [
+            Text(f"{name_of(kb, o.id)}: {visible_lines(o.difference, 600)}", "muted", "not to be confused with", 1)
+            for o in (() if belief.status == "confirmed" else entry.look_alikes[:2])
+        ]
     blocks.append(Text(f"nn-doctor explain {belief.id}", "muted", "more", 1))
     return blocks
 
@@ -242,7 +247,7 @@ def conclusion(
     names = [", ".join(name_of(kb, b.id) for b in out)] if out else []
     return [
         Text(verdict_line(kb, session, ranked), "title"),
-        *listed("Found", [found_line(kb, session, b) for b in found]),
+        *listed("Found", [found_line(kb, session, b, ranked) for b in found]),
         *listed("Ruled out, as far as these files show", [ruled_out_line(kb, b) for b in out] if full else names),
         *listed("Not checked, because", missing),
     ]
@@ -253,8 +258,15 @@ def listed(heading: str, items: Sequence[str]) -> list[Block]:
     return [Text(heading, "heading"), *(Text(i, "item", depth=1) for i in items or ["nothing"])]
 
 
-def found_line(kb: KnowledgeBase, session: Session, belief: Belief) -> str:
+def follows(kb: KnowledgeBase, first: Sequence[str]) -> str:
+    """What a diagnosis may be the consequence of."""
+    return f"It may follow from {' or '.join(name_of(kb, d) for d in first)}"
+
+
+def found_line(kb: KnowledgeBase, session: Session, belief: Belief, ranked: Sequence[Belief]) -> str:
     """One diagnosis that was found, with the first thing to change."""
+    if first := upstream(kb.entries, ranked, belief.id):
+        return f"{headline(kb, belief)}. {follows(kb, first)}"
     made = specific(kb.entries[belief.id], facts(session.findings.values(), belief.id))
     return headline(kb, belief) + (f". First: {visible(made[0].title)}" if made else "")
 

@@ -34,6 +34,7 @@ _entry = record(
         "prior": _share,
         "symptoms": mapping(link("symptom"), one_of(*LIKELIHOOD)),
         "look_alikes": many(record(LookAlike, {"id": link("entry"), "difference": text}, {})),
+        "leads_to": many(link("entry")),
         "causes": _texts,
         "fixes": many(_fix),
         "qa": many(record(QA, {"question": text, "answer": text}, {})),

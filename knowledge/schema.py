@@ -64,6 +64,7 @@ class Entry:
 
     Args:
         symptoms: symptom id -> how often a run with this fault shows it. Unlinked symptoms occur at their base rate.
+        leads_to: other diagnoses that a run with this fault comes to show: mended here, they go too.
         prior: share of troubled runs that have this fault as the main cause, before anything is known; guides have 0.
         path: the file that it came from.
     """
@@ -80,6 +81,7 @@ class Entry:
     fixes: tuple[Fix, ...] = ()
     qa: tuple[QA, ...] = ()
     caveats: tuple[str, ...] = ()
+    leads_to: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     body: str = ""

@@ -13,8 +13,9 @@ nothing else, and 'nothing else is wrong' becomes the likelier rest.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from knowledge.likelihood import probability
@@ -117,8 +118,16 @@ def beliefs(
 
 
 def weight(belief: Belief) -> float:
-    """What orders beliefs of one status: the evidence for the confirmed, the probability for the others."""
-    return sum(counted(belief.reasons)) if belief.status == "confirmed" else belief.probability
+    """What orders beliefs of one status: what was measured for the confirmed, the probability for the others."""
+    if belief.status != "confirmed":
+        return belief.probability
+    return sum(counted([r for r in belief.reasons if r.verdict]))
+
+
+def upstream(entries: Mapping[str, Entry], ranked: Sequence[Belief], id: str) -> list[str]:
+    """What was confirmed, stands before this diagnosis, and leads to it: mend that first."""
+    before = takewhile(lambda b: b.id != id, ranked)
+    return [b.id for b in before if b.status == "confirmed" and id in entries[b.id].leads_to]
 
 
 def explained_by(confirmed: list[Entry]) -> set[str]:

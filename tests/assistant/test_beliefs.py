@@ -67,3 +67,12 @@ def test_inconclusive_says_nothing(world: World) -> None:
 def test_new_files_make_old_findings_stale(world: World) -> None:
     found = Found(finding("a", ("exploding", "confirmed", "proved", "curves")))
     assert ranked(world, found, Provided(("/b",), None, ("log",)))["exploding"].status == "unknown"
+
+
+def test_what_was_measured_orders_what_was_confirmed_not_what_was_said(world: World) -> None:
+    twice = finding(
+        "a", ("dead-relu", "confirmed", "measured", "weights"), ("dead-relu", "confirmed", "measured", "batch")
+    )
+    once = finding("b", ("exploding", "confirmed", "measured", "curves"))
+    said = Said("it explodes", {"loss-is-nan": True}, {"exploding": 3.0})
+    assert list(ranked(world, said, Found(once), Found(twice)))[:2] == ["dead-relu", "exploding"]

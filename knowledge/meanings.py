@@ -30,7 +30,9 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class Level:
+    """Loss (cross-entropy, in nats) and accuracy of a model that guesses among some classes."""
+
     classes: int
     loss: float
     accuracy: float
@@ -38,9 +40,10 @@ class _Level:
 
 
 @cache
-def _levels() -> tuple[_Level, ...]:
+def levels() -> tuple[Level, ...]:
+    """What guessing gives, by number of classes."""
     rows = yaml.load((Path(__file__).parent / "numbers.yaml").read_bytes(), Loader=_LOADER)
-    return tuple(_Level(**row) for row in rows)
+    return tuple(Level(**row) for row in rows)
 
 
 def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Meaning, ...]:
@@ -104,7 +107,7 @@ def _around(number: Number, said: Sequence[Token], breaks: Sequence[int]) -> lis
 def _chance_loss(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
     if n.percent or n.digits < 1 or not {"loss", "stuck", "cross-entropy"} & set(around) or "accuracy" in before:
         return None
-    level = next((v for v in _levels() if abs(v.loss - n.value) <= 0.6 * 10.0**-n.digits), None)
+    level = next((v for v in levels() if abs(v.loss - n.value) <= 0.6 * 10.0**-n.digits), None)
     if level is None or (n.digits < 3 and not _STILL & set(around)):
         return None
     says = f"a loss of {n.value:g} is {level.name}: what guessing among {level.classes} classes gives"
@@ -119,7 +122,7 @@ def _chance_accuracy(n: Number, before: Sequence[str], around: Sequence[str]) ->
         or (not n.percent and n.digits < 1)
     ):
         return None
-    level = next((v for v in _levels() if abs(v.accuracy - n.value) <= 0.015 * v.accuracy), None)
+    level = next((v for v in levels() if abs(v.accuracy - n.value) <= 0.015 * v.accuracy), None)
     if level is None:
         return None
     says = f"an accuracy of {n.value:.3g} is what guessing among {level.classes} classes gives"

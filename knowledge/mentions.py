@@ -16,7 +16,9 @@ from .schema import Symptom
 from .text import Token, contains, sentence_breaks, tokens, vocabulary
 
 Correct = Callable[[str], str]
-_YES_OR_NO = re.compile(r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no|nope|nah|n))\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(
+    r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no(?!\s+(?:idea|clue))|nope|nah|n))\b", re.IGNORECASE
+)
 _GAP = 5
 _REACH = 5
 _SIDES = {"train", "validation"}

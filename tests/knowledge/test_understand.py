@@ -66,7 +66,8 @@ def test_what_is_not_said_is_not_understood(text: str, symptom: str) -> None:
 def test_a_leading_yes_or_no_answers_the_question() -> None:
     assert told("yes", "deep-network") == {"deep-network": True}
     assert told("Nope, only three", "deep-network")["deep-network"] is False
-    assert told("maybe", "deep-network") == {}
+    for doubt in ("maybe", "no idea", "not sure"):
+        assert told(doubt, "deep-network") == {}
 
 
 def test_more_than_the_answer_is_heard() -> None:

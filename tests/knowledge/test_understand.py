@@ -41,6 +41,11 @@ def told(text: str, asked: str | None = None) -> dict[str, bool]:
         ("we use amp", "mixed-precision-used", True),
         ("optimzer.step doesnt updat the weights", "weights-unchanged", True),
         ("the inputs are normalized", "inputs-not-scaled", False),
+        ("training and validation loss diverge", "val-loss-rises", True),
+        ("train acc 98%, val acc 70%", "train-good-val-bad", True),
+        ("98 percent in training while validation accuracy is around 71", "train-good-val-bad", True),
+        ("I use dropout 0.5 and weight decay 1e-4", "strong-regularization", False),
+        ("weight decay of 0.5", "strong-regularization", True),
     ],
 )
 def test_a_clause_says_yes_or_no(text: str, symptom: str, present: bool) -> None:
@@ -56,6 +61,8 @@ def test_a_clause_says_yes_or_no(text: str, symptom: str, present: bool) -> None
         ("the loss is 3.1 now", "loss-at-chance"),
         ("loss decreases slowly", "training-takes-too-long"),
         ("I set a random seed", "loss-at-chance"),
+        ("the loss stays at 0.7", "loss-at-chance"),
+        ("train acc 80%, val acc 79%", "train-good-val-bad"),
         ("learning rate 0.5 with SGD", "lr-above-common"),
     ],
 )

@@ -142,7 +142,7 @@ class Series:
         name: canonical: "train/loss", "val/loss", "val/accuracy", "lr", "grad_norm" ...
         column: the raw column, key, tag or label.
         x: the same length as y, as written; row numbers where the log has no axis.
-        y: as written (percent stays percent); NaN and infinities that the log says are kept, blank cells are not points.
+        y: as written (percent stays percent); NaN and infinities that the log says are kept, no blank cells.
         x_name: "epoch", "step" or "row".
     """
 

@@ -1,0 +1,46 @@
+"""What was understood of files, as text: one block a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..visible import figure, visible, visible_lines
+
+MOST_SERIES = 40
+
+
+def lines(description: dict[str, Any]) -> Iterator[str]:
+    """Lines of text for `inspect`."""
+    for artifact in description["artifacts"]:
+        yield f"{visible(artifact['path'], 300)}: {artifact['kind']}, {visible(artifact['format'])}"
+        if artifact["kind"] == "checkpoint":
+            yield from checkpoint(artifact)
+        series = artifact.get("series") or []
+        yield from (f"  {series_line(s)}" for s in series[:MOST_SERIES])
+        if len(series) > MOST_SERIES:
+            yield f"  ... and {len(series) - MOST_SERIES} more series"
+        yield from (f"  note: {visible_lines(w, 600)}" for w in artifact.get("warnings", []))
+
+
+def checkpoint(artifact: dict[str, Any]) -> Iterator[str]:
+    """The figures of a checkpoint."""
+    bad = artifact.get("nonfinite")
+    yield (
+        f"  {figure(artifact.get('tensors'))} tensors, {figure(artifact.get('parameters'))} numbers"
+        + (f", {figure(bad)} of them NaN or infinite" if bad else ", all finite" if bad == 0 else "")
+    )
+    known = [(k, artifact.get(k)) for k in ("optimizer", "step", "epoch")]
+    if said := ", ".join(f"{k} {figure(v)}" for k, v in known if v is not None):
+        yield f"  {said}"
+    for key, words in (("unread", "not understood"), ("refused", "asks for, and did not get")):
+        if artifact.get(key):
+            yield f"  {words}: {', '.join(visible(k, 60) for k in artifact[key][:12])}"
+
+
+def series_line(s: dict[str, Any]) -> str:
+    """One series."""
+    as_number = {k: float(s[k]) if isinstance(s[k], str) else s[k] for k in ("first", "last", "min", "max")}
+    ends = f"{figure(as_number['first'])} to {figure(as_number['last'])}"
+    span = f"from {figure(as_number['min'])} to {figure(as_number['max'])}"
+    return f"{visible(s['name']):24} {s['points']:>6} points, {ends}, {span}   ({visible(s['column'], 40)})"

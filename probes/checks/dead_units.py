@@ -1,0 +1,287 @@
+"""Dead units: units that no longer receive any gradient
+
+What it measures
+    From a checkpoint alone: for every hidden layer, how many units have had no gradient for about 150 steps (dead),
+    for about 75 steps (dead or nearly), or never. With a target file: how many units of every ReLU output zero on
+    every sample of one batch.
+
+Formula
+    Adam family: c = sum m^2 / sum v^ over the unit's incoming row and bias (or its normalisation's two entries), and
+    the same over its outgoing column; the larger one counts. c falls by b1^2/b2 a step once gradients stop. A v of
+    exactly 0 means no gradient ever. SGD with momentum: mean square of the buffer's row over the largest tensor's;
+    with weight decay: the sine between buffer and weights. RMSprop: the row's square average over the layer's q90.
+
+Thresholds and sources
+    dead: c < 1e-15 (151 steps at betas .9/.999; precision .988 on 64 runs kept aside, 36,736 units). nearly: c < 1e-8
+    (precision .944, not used where the net has converged: q90 of c < 0.02). Both also need c < 2e-3 x the q90 of the
+    liveliest layer, so that a run whose gradients fade everywhere is not called dead. SGD 1e-12, coupled weight decay
+    1e-7, RMSprop 1e-6: less precise, never more than suspected.
+    Dead units are normal: healthy nets have a median of 4 % and single layers up to 38 %. So confirmed above 50 % of
+    a layer, suspected above 30 %, ruled out below 20 %; one level less where the logs show that the run learns. On a
+    batch alone: confirmed above 2/3, since a unit that fires on 1 % of the inputs is often silent on a whole batch.
+
+Reads
+    The latest checkpoint's optimizer state and weights. A target or script as text: does it name ReLU? A target that
+    may be run: one forward pass.
+
+Cannot tell
+    Which activation follows a layer is not in the file: without a script or target that names ReLU, units without
+    gradient may be saturated or starved. Units that died within the last 75 steps. Plain SGD, no optimizer state, an
+    8-bit or sharded one, fewer than 160 steps. Embeddings: a row never used is no dead unit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import layers, moments
+from ..artifacts import Artifacts, Checkpoint, Progress
+from ..errors import Unreadable
+from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..outcome import outcome
+from ..starved import Starved, starved
+from ..target import Silence, batch, fit, load_target, silences
+
+NEEDS = ("checkpoint", "target")
+SPEAKS_TO = ("dead-relu", "saturated-activations")
+COST = "file"
+CONFIRMED, SUSPECTED, NORMAL = 0.5, 0.3, 0.2
+BATCH_ALONE = 2 / 3
+HARMFUL = 0.9
+"""In a run that learns, a layer with fewer dead units than this is told, not accused."""
+OTHERS = re.compile(
+    r"gelu|silu|swish|tanh|sigmoid|leaky_?relu|p?relu6?_?\W*slope|(?<![a-z])[cs]?elu\b|mish\b|softplus", re.I
+)
+RELU = re.compile(r"(?<![a-z_])relu(?![a-z])", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was gathered: from the file (or why not), from the batch (or why not), from the text."""
+
+    file: list[Starved]
+    file_why: str
+    units: list[Silence] | None
+    batch_why: str
+    relu: bool | None
+    zero_rows: dict[str, int]
+    learned: bool | None
+
+
+def run(artifacts: Artifacts, progress: Progress) -> Finding:
+    """Compare the optimizer's state of the latest checkpoint with the ReLU outputs on one batch, if there is one."""
+    last = artifacts.last
+    seen = gather(artifacts, progress)
+    judged = [s for s in seen.file if not s.why_not]
+    if not judged and seen.units is None:
+        why = seen.file_why or "; ".join(sorted({s.why_not for s in seen.file})) or seen.batch_why
+        return Finding(
+            "dead-units",
+            f"dead units: {why}",
+            "could-not-check",
+            tables=_tables(seen),
+            needs="a checkpoint with the state of Adam or of SGD with momentum, or a target file (--target)",
+        )
+    verdicts = judge(seen)
+    return Finding(
+        "dead-units",
+        _title(seen),
+        verdicts=tuple(verdicts),
+        measures=_measures(seen, last),
+        tables=_tables(seen),
+        plots=_plots(seen),
+        facts=_facts(seen, last),
+        needs="" if seen.units is not None else "a target file (--target): it shows which units fire on a batch",
+    )
+
+
+def gather(artifacts: Artifacts, progress: Progress) -> Seen:
+    """Read the state, and run one forward pass if a target is given."""
+    last = artifacts.last
+    progress(0.0, "optimizer state")
+    file, why = starved(last) if last else ([], "there is no checkpoint")
+    units, batch_why = None, "no target file was given"
+    if artifacts.target is not None:
+        progress(0.5, "one batch")
+        try:
+            target = load_target(artifacts.target)
+            whole = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+            model = fit(target, whole)
+            units, batch_why = silences(target, model.model, batch(target)[0]), model.note
+        except Unreadable as error:
+            batch_why = str(error)
+    return Seen(
+        file, why, units, batch_why, names_relu(artifacts), _zero_rows(last) if last else {}, outcome(artifacts).learned
+    )
+
+
+def names_relu(artifacts: Artifacts) -> bool | None:
+    """Whether the texts name ReLU and nothing else (True), only other activations (False), or both or none (None)."""
+    texts = [artifacts.script.text] if artifacts.script else []
+    for path in {artifacts.target, artifacts.target_candidate} - {None}:
+        if path is not None and path.is_file():
+            texts.append(path.read_text(encoding="utf-8", errors="replace")[:200_000])
+    text = "\n".join(texts)
+    relu, others = RELU.search(text) is not None, OTHERS.search(text) is not None
+    return relu if relu != others else None
+
+
+def _zero_rows(checkpoint: Checkpoint) -> dict[str, int]:
+    """Units whose incoming weights are all exactly zero, by layer."""
+    found = {}
+    for layer in layers.depth(checkpoint):
+        if layer.kind in {"dense", "conv"}:
+            count = sum(int((rows.astype(np.float64) == 0).all(1).sum()) for _, rows in layer.weight.chunks())
+            if count:
+                found[layer.name] = count
+    return found
+
+
+def judge(seen: Seen) -> list[Verdict]:
+    """The verdicts of the file and of the batch; they count once in the end, the batch's own source apart."""
+    file = [s for s in seen.file if not s.why_not]
+    verdicts = [_by_file(seen, file)] if file else []
+    if seen.units is not None:
+        verdicts.append(_by_batch(seen, file))
+    stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
+    if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
+        because = (
+            f"{stuck.saturated} of {stuck.units} units of {stuck.layer} receive no gradient while their outgoing "
+            "weights still learn: they are stuck at a value that is not zero"
+        )
+        verdicts.append(Verdict("saturated-activations", "suspected", "inferred", because, "optimizer-state"))
+    return verdicts
+
+
+def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
+    worst = max(file, key=lambda s: (s.dead / s.units, s.nearly / s.units))
+    dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in file)
+    when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else " for at least 150 steps"
+    when = " at any step" if worst.dead and worst.never == worst.dead else when
+    because = f"{worst.dead} of {worst.units} units of {worst.layer} have received no gradient{when}"
+    if nearly > dead and dead <= CONFIRMED:
+        worst = max(file, key=lambda s: s.nearly / s.units)
+        because = f"{worst.nearly} of {worst.units} units of {worst.layer} look as if no gradient had come lately"
+    if max(dead, nearly) <= NORMAL or seen.relu is False:
+        because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
+        if seen.relu is not False and any(s.blind for s in file):
+            because += ", but RMSprop's state shows only some of them"
+            return Verdict("dead-relu", "inconclusive", "measured", because, "optimizer-state")
+        return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
+    because += {True: ", and the code names ReLU", None: "; which activation follows is not known"}[seen.relu]
+    if seen.learned and max(dead, nearly) <= HARMFUL:
+        because += ", yet the run learns"
+        level: Judgement = "suspected" if dead > CONFIRMED else "inconclusive"
+    else:
+        level = "confirmed" if dead > CONFIRMED and seen.relu else "suspected"
+        level = level if dead > SUSPECTED or nearly > CONFIRMED else "inconclusive"
+    return Verdict("dead-relu", level, "measured" if level == "confirmed" else "inferred", because, "optimizer-state")
+
+
+def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
+    if not seen.units:
+        return Verdict("dead-relu", "ruled_out", "measured", "the forward pass goes through no ReLU", "batch")
+    worst = max(seen.units, key=lambda s: s.silent / s.units)
+    share = worst.silent / worst.units
+    place = worst.layer or "the input"
+    because = f"{worst.silent} of {worst.units} units after {place} are 0 on all {worst.samples} samples of the batch"
+    by_name = {layers.strip(s.layer): s for s in file}
+    same = by_name.get(layers.strip(worst.layer))
+    agrees = same is not None and same.nearly / same.units > SUSPECTED
+    against = same is not None and same.nearly / same.units < NORMAL
+    if agrees and same is not None:
+        because += f"; the optimizer's state says the same of {same.nearly}"
+    if seen.learned and share <= HARMFUL:
+        level: Judgement = "suspected" if share > CONFIRMED and agrees else "inconclusive"
+        level = "ruled_out" if share <= NORMAL else level
+        return Verdict(
+            "dead-relu", level, "measured", because + ("" if share <= NORMAL else ", yet the run learns"), "batch"
+        )
+    if share > CONFIRMED and (agrees or (share > BATCH_ALONE and not against)):
+        return Verdict("dead-relu", "confirmed", "measured", because, "batch")
+    if share > CONFIRMED and against and same is not None:
+        because += f", but {same.units - same.nearly} of them received a gradient lately: they fire on other samples"
+        return Verdict("dead-relu", "inconclusive", "measured", because, "batch")
+    if share > NORMAL:
+        return Verdict("dead-relu", "suspected" if share > CONFIRMED else "inconclusive", "measured", because, "batch")
+    return Verdict("dead-relu", "ruled_out", "measured", because, "batch")
+
+
+def _worst(seen: Seen) -> tuple[str, int, int]:
+    """(layer, silent units, units) of the layer with the largest share, by the batch if there was one."""
+    found = [(s.layer, s.silent, s.units) for s in seen.units or []]
+    found = found or [(s.layer, s.dead, s.units) for s in seen.file if not s.why_not]
+    return max(found, key=lambda f: f[1] / f[2], default=("", 0, 1))
+
+
+def _title(seen: Seen) -> str:
+    layer, dead, units = _worst(seen)
+    word = "dead units" if seen.relu or seen.units else "units without gradient"
+    return f"{word} in {layer}: {dead} of {units}" if dead else f"no {word} found"
+
+
+def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
+    layer, dead, units = _worst(seen)
+    if dead <= NORMAL * units:
+        return {}
+    found = [(s.layer, s.silent / s.units) for s in seen.units or []]
+    found = found or [(s.layer, s.dead / s.units) for s in seen.file if not s.why_not]
+    facts = {
+        "worst_layer": layer,
+        "dead_share": f"{dead / units:.0%}",
+        "units": f"{dead} of {units}",
+        "layers": ", ".join(name for name, share in found if share > SUSPECTED),
+    }
+    if last is not None:
+        facts["checkpoint"] = last.path.name
+        if last.optimizer is not None and last.optimizer.groups:
+            facts["optimizer"] = last.optimizer.kind or ""
+            facts["lr"] = f"{moments.option(last.optimizer.groups[0], 'lr', float('nan')):.3g}"
+    return {k: v for k, v in facts.items() if v and v != "nan"}
+
+
+def _measures(seen: Seen, last: Checkpoint | None) -> tuple[Measure, ...]:
+    where = str(last.path) if last else ""
+    found = [
+        Measure(f"units of {s.layer} without gradient", s.dead / s.units, threshold="> 0.5 of a layer", where=where)
+        for s in seen.file
+        if not s.why_not
+    ]
+    for s in seen.units or []:
+        name = f"units after {s.layer} that are 0 on the whole batch"
+        found.append(Measure(name, s.silent / s.units, threshold="> 0.5 of a layer", where=f"{s.samples} samples"))
+    found += [Measure(f"rows of {n} that are all zero", c, where=where) for n, c in seen.zero_rows.items()]
+    return tuple(found)
+
+
+def _tables(seen: Seen) -> tuple[Table, ...]:
+    tables = []
+    if seen.file:
+        rows = tuple((s.layer, s.units, s.never, s.dead, s.nearly, s.saturated, s.age, s.why_not) for s in seen.file)
+        columns = (
+            "layer",
+            "units",
+            "never a gradient",
+            "dead",
+            "dead or nearly",
+            "saturated",
+            "median age",
+            "not judged",
+        )
+        tables.append(Table("units without gradient", columns, rows))
+    if seen.units:
+        rows_ = tuple((s.layer, s.units, s.silent, s.samples) for s in seen.units)
+        tables.append(Table("ReLU outputs on the batch", ("after layer", "units", "always 0", "samples"), rows_))
+    return tuple(tables)
+
+
+def _plots(seen: Seen) -> tuple[Plot, ...]:
+    bars = [(s.layer, s.silent / s.units) for s in seen.units or []]
+    bars = bars or [(s.layer, s.dead / s.units) for s in seen.file if not s.why_not]
+    if not bars:
+        return ()
+    curve = Curve("share of dead units", tuple(float(i) for i in range(len(bars))), tuple(b for _, b in bars))
+    return (Plot("dead units by layer", "bars", (curve,), names=tuple(n for n, _ in bars), y_label="share of units"),)

@@ -1,0 +1,107 @@
+"""Weight decay: whether it has eaten the weights
+
+What it measures
+    The size of every weight matrix against a freshly initialised one and against the first checkpoint, together with
+    the decay that the optimizer applies in one step.
+
+Formula
+    size = RMS of the entries x sqrt(3 fan in): 1 for PyTorch's default initialisation. decay a step = lr x
+    weight_decay; alone it would leave (1 - lr x weight_decay)^steps of a weight.
+
+Thresholds and sources
+    over-regularization confirmed: weight_decay > 0, more than half of the matrices at a size below 0.1 and at less
+    than a third of their first checkpoint or below 0.01 outright, while the loss stands. Suspected without a log.
+    Trained nets end between about 0.5 and 5 at usual decays (0 to 0.1), so 0.1 is far outside; the figures are our
+    own, from the small nets of the tests.
+
+Reads
+    The first and the latest checkpoint, the optimizer's options, the logs.
+
+Cannot tell
+    Dropout, augmentation and other regularisation: they leave no trace in the weights. Nets that are initialised
+    small on purpose: then the first checkpoint is small as well, which is why both are compared.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .. import moments
+from ..artifacts import Artifacts, Progress, Tensor
+from ..finding import Finding, Judgement, Measure, Table, Verdict
+from ..layers import depth
+from ..outcome import Outcome, outcome
+
+NEEDS = ("checkpoint",)
+SPEAKS_TO = ("over-regularization",)
+COST = "file"
+SMALL, TINY, SHRUNK = 0.1, 0.01, 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One matrix: its size now, and its norm against the first checkpoint (None without one)."""
+
+    layer: str
+    now: float
+    kept: float | None
+
+    @property
+    def eaten(self) -> bool:
+        """Far below any fresh matrix, and shrunk to that rather than made so."""
+        return self.now < TINY or (self.now < SMALL and self.kept is not None and self.kept < SHRUNK)
+
+
+def run(artifacts: Artifacts, progress: Progress) -> Finding:
+    """Compare the weights' sizes with fresh ones, where the optimizer decays them."""
+    last = artifacts.last
+    group = last.optimizer.groups[0] if last and last.optimizer and last.optimizer.groups else None
+    if last is None or group is None:
+        needs = "a checkpoint that holds the optimizer's options"
+        return Finding("weight-decay", "weight decay: unknown", "could-not-check", needs=needs)
+    decay, lr = moments.option(group, "weight_decay", 0.0), moments.option(group, "lr", 0.0)
+    first = artifacts.checkpoints[0].tensors if len(artifacts.checkpoints) > 1 else {}
+    sizes = [_size(layer.name, layer.weight, first.get(layer.weight.name)) for layer in depth(last)]
+    eaten = [s for s in sizes if s.eaten]
+    return Finding(
+        "weight-decay",
+        f"weight decay {decay:g}: {len(eaten)} of {len(sizes)} weight matrices have shrunk away",
+        verdicts=tuple(judge(sizes, eaten, decay, lr, outcome(artifacts))),
+        measures=(
+            Measure("weight decay", decay, where=str(last.path)),
+            Measure("decay in one step", lr * decay, where=str(last.path)),
+            Measure("matrices that have shrunk away", len(eaten), threshold="> half of them"),
+        ),
+        tables=(
+            Table(
+                "size of the weights",
+                ("layer", "size (fresh: 1)", "of the first checkpoint"),
+                tuple((s.layer, s.now, s.kept) for s in sizes),
+            ),
+        ),
+        facts={"weight_decay": f"{decay:.3g}", "lr": f"{lr:.3g}"} if eaten else {},
+    )
+
+
+def _size(name: str, weight: Tensor, first: Tensor | None) -> Size:
+    norm, fan = moments.norm(weight), math.prod(weight.shape[1:])
+    before = moments.norm(first) if first is not None and first.shape == weight.shape else 0.0
+    return Size(name, norm / math.sqrt(weight.numel) * math.sqrt(3 * fan), norm / before if before > 0 else None)
+
+
+def judge(sizes: list[Size], eaten: list[Size], decay: float, lr: float, known: Outcome) -> list[Verdict]:
+    """Only a run that decays its weights and does not learn is accused."""
+    if not sizes:
+        return []
+    median = sorted(s.now for s in sizes)[len(sizes) // 2]
+    because = f"the weights' median size is {median:.2g} of fresh ones at weight decay {decay:g}"
+    if decay == 0 or not eaten:
+        word = "no weight decay is set" if decay == 0 else because
+        return [Verdict("over-regularization", "inconclusive", "measured", word, "weights")]
+    because += f" and lr {lr:.3g}; {len(eaten)} of {len(sizes)} matrices have shrunk away"
+    if 2 * len(eaten) > len(sizes) and not known.learned:
+        because += ", and the loss stands" if known.stuck else ""
+        level: Judgement = "confirmed" if known.stuck else "suspected"
+        return [Verdict("over-regularization", level, "measured", because, "weights")]
+    return [Verdict("over-regularization", "inconclusive", "measured", because, "weights")]

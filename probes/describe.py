@@ -1,0 +1,97 @@
+"""What was understood of a person's files, before any diagnosis, as one plain object (`inspect --format json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .artifacts import Artifacts, Checkpoint, Log, Progress, Series, Tensor
+from .errors import Unreadable
+from .finding import plain
+
+
+def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str, Any]:
+    """{"artifacts": [...], "warnings": [...]}: one object a file, as plain JSON data.
+
+    Checkpoints have every weight looked at once for values that are not finite.
+    """
+    entries: list[dict[str, Any]] = []
+    for place, checkpoint in enumerate(artifacts.checkpoints):
+        if progress is not None:
+            progress(place / len(artifacts.checkpoints), f"looking at {checkpoint.path.name}")
+        entries.append(_checkpoint(checkpoint))
+    entries += [_log(log) for log in artifacts.logs]
+    target = artifacts.target or artifacts.target_candidate
+    if target is not None:
+        used = "used" if artifacts.target is not None else "a candidate, not run"
+        entries.append(_entry(target, "target", "python", status=used))
+    entries += [_entry(path, "data", path.suffix.lstrip(".")) for path in artifacts.data]
+    if artifacts.script is not None:
+        entries.append(_entry(artifacts.script.path, "script", "python"))
+    entries += [_entry(unknown.path, "unknown", "", (unknown.why,)) for unknown in artifacts.unknown]
+    result: dict[str, Any] = plain({"artifacts": entries, "warnings": list(artifacts.warnings)})
+    return result
+
+
+def _entry(path: Any, kind: str, form: str, warnings: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    return {"path": str(path), "kind": kind, "format": form, "warnings": list(warnings), **more}
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    nonfinite, problems = count_nonfinite(checkpoint.tensors)
+    optimizer = checkpoint.optimizer
+    return _entry(
+        checkpoint.path,
+        "checkpoint",
+        checkpoint.format,
+        (*checkpoint.warnings, *problems),
+        tensors=len(checkpoint.tensors),
+        parameters=sum(t.numel for t in checkpoint.tensors.values()),
+        nonfinite=nonfinite,
+        optimizer=optimizer.kind if optimizer else None,
+        optimizer_from=optimizer.kind_from if optimizer else "",
+        mapping=optimizer.mapping if optimizer else "",
+        mapping_note=optimizer.mapping_note if optimizer else "",
+        step=checkpoint.step,
+        epoch=checkpoint.epoch,
+        hyper=checkpoint.hyper,
+        unread=list(checkpoint.unread),
+        refused=list(checkpoint.refused),
+    )
+
+
+def count_nonfinite(tensors: Mapping[str, Tensor]) -> tuple[int, list[str]]:
+    """(elements that are NaN or infinite, sentences about unreadable tensors). Shared numbers are read once."""
+    total, problems, counted = 0, list[str](), dict[Any, int]()
+    for name, tensor in tensors.items():
+        if not tensor.dtype.startswith(("float", "bfloat", "complex")):
+            continue
+        view = getattr(tensor, "view", name)
+        if view not in counted:
+            try:
+                counted[view] = sum(int(np.size(c) - np.count_nonzero(np.isfinite(c))) for _, c in tensor.chunks())
+            except Unreadable as error:
+                problems.append(f"{name}: {error.what}.")
+                counted[view] = 0
+        total += counted[view]
+    return total, problems
+
+
+def _log(log: Log) -> dict[str, Any]:
+    return _entry(log.path, "log", log.format, log.warnings, series=[_series(s) for s in log.series])
+
+
+def _series(series: Series) -> dict[str, Any]:
+    finite = series.y[np.isfinite(series.y)]
+    return {
+        "name": series.name,
+        "column": series.column,
+        "points": len(series.y),
+        "first": series.y[0] if len(series.y) else None,
+        "last": series.y[-1] if len(series.y) else None,
+        "min": finite.min() if len(finite) else None,
+        "max": finite.max() if len(finite) else None,
+        "x": series.x_name,
+    }

@@ -1,0 +1,288 @@
+"""What is in these files and folders? Every file is recognised by its content; one that is not understood says why."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
+from .errors import Unreadable
+from .readers.checkpoint import IsData, read_checkpoint
+from .readers.log import read_log
+from .readers.optimizer_state import attach
+from .readers.scripts import offers_target, parse, trains
+from .readers.sharded import is_shard_index, join_shards
+from .readers.tensorboard import is_events, read_tensorboard
+from .readers.text import read_text
+
+DEEPEST = 8
+MOST_FILES = 5000
+MOST_UNKNOWN = 200
+LARGEST_TEXT = 64 << 20
+_SKIPPED = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        "__pycache__",
+        "site-packages",
+        "node_modules",
+        ".venv",
+        "venv",
+        ".tox",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".ipynb_checkpoints",
+        ".cache",
+        ".idea",
+        ".vscode",
+    ]
+)
+_MEDIA = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".bmp",
+        ".svg",
+        ".pdf",
+        ".mp4",
+        ".avi",
+        ".wav",
+        ".mp3",
+        ".pyc",
+        ".so",
+        ".ttf",
+        ".ico",
+        ".webp",
+        ".tif",
+        ".tiff",
+    ]
+)
+_OTHER_FORMATS = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 (Keras) file; this format is not read yet"),
+    (b"GGUF", "a GGUF model; this format holds no training state and is not read"),
+    (b"\x1f\x8b", "a gzip file; unpack it first"),
+    (b"PAR1", "a Parquet file; this format is not read yet"),
+)
+
+
+@dataclass(slots=True)
+class _Found:
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    events: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    indexes: list[Path] = field(default_factory=list)
+    data: list[Path] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
+    targets: list[Path] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def discover(paths: Sequence[Path], target: Path | None = None, progress: Progress | None = None) -> Artifacts:
+    """Reads files and run folders. No code of theirs is run and nothing is unpickled.
+
+    Args:
+        paths: files or folders. A link that is named here is followed; links inside folders are not.
+        target: the person's file to run later; only recorded.
+
+    Raises:
+        Unreadable: a path that does not exist. What is merely not understood ends in `unknown`.
+    """
+    found = _Found()
+    files = list(dict.fromkeys(file for path in paths for file in _files(Path(path), found)))
+    if target is not None and not Path(target).is_file():
+        raise Unreadable("there is no such file", str(target), "give the Python file that defines build_model()")
+    for place, file in enumerate(files):
+        if progress is not None:
+            progress(place / len(files), f"reading {file.name}")
+        try:
+            _take(file, found)
+        except Unreadable as error:
+            found.unknown.append(Unknown(file, f"{error.what}; {error.do}"))
+        except OSError as error:
+            found.unknown.append(Unknown(file, f"cannot be opened ({error.strerror or type(error).__name__})"))
+        except RecursionError:
+            found.unknown.append(Unknown(file, "nested too deeply to be read"))
+    for folder, events in found.events.items():
+        _take_events(folder, events, found)
+    return _artifacts(found, target)
+
+
+def _files(path: Path, found: _Found) -> Iterator[Path]:
+    """Regular files under `path`, in a stable order."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise Unreadable("there is no such file or folder", str(path), "check the path") from error
+    if not stat.S_ISDIR(mode):
+        yield path.resolve() if path.is_symlink() else path
+        return
+    count = 0
+    for folder, folders, names in os.walk(path):
+        depth = len(Path(folder).relative_to(path).parts)
+        folders[:] = sorted(
+            d for d in folders if d not in _SKIPPED and depth < DEEPEST and not _is_environment(Path(folder, d))
+        )
+        for name in sorted(names):
+            count += 1
+            if count > MOST_FILES:
+                found.warnings.append(f"only the first {MOST_FILES} files of {path} were looked at.")
+                return
+            if Path(name).suffix.lower() not in _MEDIA and name != ".DS_Store":
+                yield Path(folder, name)
+
+
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").exists()
+
+
+def _take(file: Path, found: _Found) -> None:
+    """Puts one file where it belongs. Raises Unreadable with the reason why it belongs nowhere."""
+    size = _regular(file)
+    with file.open("rb") as opened:
+        head = opened.read(4096)
+    if head.startswith(b"version https://git-lfs"):
+        raise Unreadable("a Git LFS pointer, not the file itself", str(file), "fetch it with `git lfs pull`")
+    if is_events(head):
+        found.events[file.parent].append(file)
+    elif head[:6] == b"\x93NUMPY" or (head[:4] == b"PK\x03\x04" and file.suffix == ".npz"):
+        found.data.append(file)
+    elif _may_be_checkpoint(head, size):
+        _take_checkpoint(file, found)
+    elif file.suffix == ".py":
+        _take_script(file, found)
+    elif file.name.endswith(".index.json") and is_shard_index(file):
+        found.indexes.append(file)
+    else:
+        _take_text(file, head, size, found)
+
+
+def _regular(file: Path) -> int:
+    """The size of a regular file. Raises Unreadable for links, pipes, devices and empty files."""
+    status = file.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise Unreadable("a link; links inside folders are not followed", str(file), "give the file that it points to")
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("a pipe, socket or device, not a file", str(file), "give a regular file")
+    if status.st_size == 0:
+        raise Unreadable("the file is empty (0 bytes)", str(file), "check whether saving it was interrupted")
+    return status.st_size
+
+
+def _may_be_checkpoint(head: bytes, size: int) -> bool:
+    zipped, pickled = head[:4] == b"PK\x03\x04", head[:1] == b"\x80" and head[1:2] in b"\x00\x01\x02\x03\x04\x05"
+    tensors = len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size
+    return zipped or pickled or tensors
+
+
+def _take_checkpoint(file: Path, found: _Found) -> None:
+    try:
+        checkpoint = read_checkpoint(file)
+    except IsData:
+        found.data.append(file)
+        return
+    if not (checkpoint.tensors or checkpoint.optimizer or checkpoint.warnings):
+        settings = ", ".join(list(checkpoint.hyper)[:4])
+        why = f"it holds no model weights and no optimizer state{f' (but {settings})' if settings else ''}"
+        raise Unreadable(why, str(file), "give the file with the weights")
+    found.checkpoints.append(checkpoint)
+
+
+def _take_script(file: Path, found: _Found) -> None:
+    text = read_text(file)
+    tree = parse(text)
+    if tree is None:
+        raise Unreadable("not valid Python", str(file), "check it with `python -m py_compile`")
+    if offers_target(tree):
+        found.targets.append(file)
+    if trains(tree):
+        found.scripts.append(Script(file, text))
+
+
+def _take_text(file: Path, head: bytes, size: int, found: _Found) -> None:
+    for magic, why in _OTHER_FORMATS:
+        if head.startswith(magic):
+            raise Unreadable(why.partition(";")[0], str(file), why.partition("; ")[2])
+    if size > LARGEST_TEXT:
+        raise Unreadable(f"{size >> 20} MB of text is too much to be a training log", str(file), "give a shorter log")
+    found.logs.append(read_log(file))
+
+
+def _take_events(folder: Path, files: list[Path], found: _Found) -> None:
+    try:
+        found.logs.append(read_tensorboard(files))
+    except Unreadable as error:
+        found.unknown.extend(Unknown(file, f"{error.what}; {error.do}") for file in files)
+
+
+def _artifacts(found: _Found, target: Path | None) -> Artifacts:
+    if len(found.unknown) > MOST_UNKNOWN:
+        found.warnings.append(f"{len(found.unknown) - MOST_UNKNOWN} more files were not understood.")
+    scripts = sorted(found.scripts, key=lambda s: ("train" not in s.path.stem.lower(), len(s.path.parts), s.path))
+    return Artifacts(
+        checkpoints=tuple(in_training_order(_with_optimizers(_with_shards(found)))),
+        logs=tuple(found.logs),
+        target=Path(target) if target else None,
+        target_candidate=found.targets[0] if found.targets else None,
+        data=tuple(found.data),
+        script=scripts[0] if scripts else None,
+        unknown=tuple(found.unknown[:MOST_UNKNOWN]),
+        warnings=tuple(found.warnings),
+    )
+
+
+def in_training_order(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
+    """By step where all have one, then by epoch where all have one, then by the numbers in their names."""
+    by_step = all(c.step is not None for c in checkpoints)
+    by_epoch = all(c.epoch is not None for c in checkpoints)
+
+    def key(c: Checkpoint) -> tuple[float, float, list[int], str]:
+        numbers = [int(n[:18]) for n in re.findall(r"\d+", c.path.stem)]
+        return (c.step or 0) if by_step else 0, (c.epoch or 0) if by_epoch else 0, numbers, str(c.path)
+
+    return sorted(checkpoints, key=key)
+
+
+def _with_shards(found: _Found) -> list[Checkpoint]:
+    """The checkpoints, with the shards that an index lists joined into one."""
+    checkpoints = list(found.checkpoints)
+    for index in found.indexes:
+        try:
+            checkpoints = join_shards(index, checkpoints)
+        except Unreadable as error:
+            found.unknown.append(Unknown(index, f"{error.what}; {error.do}"))
+    return checkpoints
+
+
+def _with_optimizers(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
+    """Joins a folder's one model file and one optimizer file, as Trainer, accelerate and skorch save them."""
+    folders: dict[Path, list[Checkpoint]] = defaultdict(list)
+    for checkpoint in checkpoints:
+        folders[checkpoint.path.parent].append(checkpoint)
+    kept: list[Checkpoint] = []
+    for inside in folders.values():
+        models = [c for c in inside if c.tensors and c.optimizer is None]
+        alone = [c for c in inside if not c.tensors and c.optimizer is not None]
+        rest = inside
+        if len(models) == 1 and len(alone) == 1 and alone[0].optimizer is not None:
+            model, optimizer = models[0], attach(alone[0].optimizer, models[0].tensors)
+            step = model.step if model.step is not None else alone[0].step
+            joined = replace(
+                model,
+                optimizer=optimizer,
+                step=step,
+                epoch=model.epoch if model.epoch is not None else alone[0].epoch,
+                warnings=(*model.warnings, f"its optimizer state was read from {alone[0].path.name} beside it."),
+            )
+            rest = [joined if c is model else c for c in rest if c is not alone[0]]
+        kept.extend(rest)
+    return kept

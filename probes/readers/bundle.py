@@ -1,0 +1,248 @@
+"""From an object tree of unknown make to its parts: model weights, optimizers, progress, settings, and what is left.
+
+Nothing is recognised by one fixed key: people save `state_dict`, `model`, `net`, whole modules, dicts of dicts. Weights
+are recognised as a dict that mostly holds tensors, optimizers by their shape (`state` and `param_groups`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .lazy import LazyTensor
+from .pickle_stream import Inert, Name
+from .torch_values import number_list, scalar
+
+DEEPEST = 64
+MOST_NODES = 5_000_000
+TENSOR_SHARE = 0.6
+"""Of a state dict's values at least this share is tensors (102 real files); the rest is `_extra_state` and numbers."""
+MOST_VIEWS = 16
+"""Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
+
+_NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
+_STEP_KEYS = [
+    "global_step",
+    "iter_num",
+    "global_iter",
+    "iteration",
+    "iterations",
+    "iter",
+    "it",
+    "n_iter",
+    "step",
+    "steps",
+    "steps_done",
+    "num_timesteps",
+    "total_steps",
+    "cur_iter",
+    "current_step",
+    "num_updates",
+]
+_EPOCH_KEYS = ["epoch", "epochs", "current_epoch", "epoch_num"]
+
+
+@dataclass(slots=True)
+class Bundle:
+    """The parts of one file.
+
+    Args:
+        models: path inside the file -> its tensors by name.
+        parameters: path -> names of those that are known to be parameters (whole modules only), in module order.
+        optimizers: path -> the raw dict.
+    """
+
+    models: dict[str, dict[str, LazyTensor]] = field(default_factory=dict)
+    parameters: dict[str, list[str]] = field(default_factory=dict)
+    optimizers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    step: int | None = None
+    epoch: int | None = None
+    hyper: dict[str, Any] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def tensors(self) -> dict[str, LazyTensor]:
+        """All model tensors; names are prefixed by the model's path only where there are several models."""
+        found: dict[str, LazyTensor] = {}
+        for path, model in self.models.items():
+            prefix = f"{path}." if len(self.models) > 1 and path else ""
+            for name, tensor in model.items():
+                found[prefix + name] = tensor.named(prefix + name)
+        return self._readable(found)
+
+    def _readable(self, found: dict[str, LazyTensor]) -> dict[str, LazyTensor]:
+        claimed: Counter[str] = Counter()
+        kept: dict[str, LazyTensor] = {}
+        for name, tensor in found.items():
+            claimed[tensor.storage.key] += tensor.numel * tensor.itemsize
+            if tensor.fault:
+                self.warnings.append(f"{name}: {tensor.fault}; left out.")
+            elif claimed[tensor.storage.key] > MOST_VIEWS * tensor.storage.span.length + (64 << 20):
+                self.warnings.append(f"{name}: too many tensors share its storage; left out.")
+            else:
+                kept[name] = tensor
+        return kept
+
+
+def take_apart(tree: Any) -> Bundle:
+    """Finds the parts of an object tree. Never follows an object twice, nor deeper than 64 levels."""
+    bundle, seen = Bundle(), set[int]()
+    queue: list[tuple[tuple[str, ...], Any]] = [((), tree)]
+    for path, node in queue:
+        if id(node) in seen or len(path) > DEEPEST or len(seen) > MOST_NODES:
+            continue
+        if isinstance(node, dict | list | Inert | tuple):
+            seen.add(id(node))
+        queue.extend(_look(bundle, path, node))
+    if isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
+        _read_settings(bundle, tree)
+    return bundle
+
+
+def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], Any]]:
+    """Takes what `node` is; otherwise returns the children to look at."""
+    key = ".".join(path)
+    if isinstance(node, dict):
+        if is_optimizer(node):
+            bundle.optimizers[key] = node
+            return []
+        if _barred(path):
+            return _children(path, node)
+        if is_state_dict(node, path[-1] if path else ""):
+            bundle.models[key] = {str(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
+            return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
+        return _children(path, node)
+    if isinstance(node, Inert):
+        if not _barred(path) and (module := flatten_module(node)):
+            bundle.models[key], bundle.parameters[key] = module
+            return []
+        return _children(path, node.state) + _children(path, node.items) + _children(path, node.args)
+    return _children(path, node)
+
+
+def _children(path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], Any]]:
+    if isinstance(node, dict):
+        pairs = [(str(k)[:200] if isinstance(k, str | int | float) else "?", v) for k, v in node.items()]
+    elif isinstance(node, list | tuple):
+        pairs = [(str(i), v) for i, v in enumerate(node[:10_000])]
+    else:
+        return []
+    return [((*path, k), v) for k, v in pairs if isinstance(v, dict | list | tuple | Inert)]
+
+
+def _barred(path: tuple[str, ...]) -> bool:
+    return any(word in part.lower() for part in path for word in _NO_WEIGHTS)
+
+
+def is_optimizer(node: dict[Any, Any]) -> bool:
+    """Whether a dict is an optimizer's state_dict."""
+    return isinstance(node.get("param_groups"), list | tuple) and isinstance(node.get("state"), dict)
+
+
+def is_state_dict(node: dict[Any, Any], key: str) -> bool:
+    """Whether a dict is a model's state_dict: string keys, mostly tensors, at least one with several elements."""
+    if not node or not all(isinstance(k, str) for k in node):
+        return False
+    tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
+    if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
+        return True
+    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
+
+
+def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | None:
+    """(tensors by name, names of parameters) of a pickled nn.Module or a TorchScript object; None if it is neither."""
+    if not _is_module(node):
+        return None
+    tensors: dict[str, LazyTensor] = {}
+    parameters: list[str] = []
+    seen: set[int] = set()
+    stack: list[tuple[str, Inert]] = [("", node)]
+    while stack:
+        prefix, module = stack.pop()
+        if id(module) in seen or prefix.count(".") > DEEPEST:
+            continue
+        seen.add(id(module))
+        state = module.state
+        own, hidden = _dict(state.get("_parameters")), state.get("_non_persistent_buffers_set")
+        for name, value in own.items():
+            if isinstance(value, LazyTensor):
+                tensors[f"{prefix}{name}"] = value
+                parameters.append(f"{prefix}{name}")
+        buffers = _dict(state.get("_buffers")) if "_parameters" in state else state
+        for name, value in buffers.items():
+            if isinstance(value, LazyTensor) and not (isinstance(hidden, list) and name in hidden):
+                tensors[f"{prefix}{name}"] = value
+        inner = _dict(state.get("_modules")) if "_parameters" in state else state
+        children = [
+            (f"{prefix}{n}.", m) for n, m in inner.items() if isinstance(m, Inert) and isinstance(m.state, dict)
+        ]
+        stack.extend(reversed(children))
+    return (tensors, parameters) if tensors else None
+
+
+def _is_module(node: Inert) -> bool:
+    if not isinstance(node.state, dict):
+        return False
+    return node.name.startswith("__torch__") or {"_parameters", "_modules"} <= node.state.keys()
+
+
+def _dict(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
+    """Step, epoch, plain values and the keys that were not understood, from the top of the file."""
+    bundle.step, bundle.epoch = _count(tree, _STEP_KEYS), _count(tree, _EPOCH_KEYS)
+    if bundle.epoch is not None and bundle.epoch < 0:
+        bundle.warnings.append(
+            "the epoch is -1: the file was finished and stripped, so how long it trained is not in it."
+        )
+        bundle.epoch = None
+    parts = [*bundle.models, *bundle.optimizers]
+    budget = [20_000]
+    for key, value in tree.items():
+        name = str(key)[:200] if isinstance(key, str | int | float) else "?"
+        plain = simplify(value, budget)
+        if any(part == name or part.startswith(name + ".") for part in parts):
+            if isinstance(value, dict) and name not in parts and plain not in (None, {}):
+                bundle.hyper[name] = plain
+        elif plain is None and value is not None:
+            bundle.unread.append(name)
+        else:
+            bundle.hyper[name] = plain
+
+
+def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
+    for key in keys:
+        value = scalar(tree.get(key))
+        if value is not None and value == value and abs(value) < 2**53:
+            return int(value)
+    return None
+
+
+def simplify(value: Any, budget: list[int], depth: int = 0) -> Any:
+    """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such."""
+    budget[0] -= 1
+    if budget[0] < 0 or depth > 8:
+        return None
+    if isinstance(value, str):
+        return value[:2000]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Name):
+        return value.text
+    if (number := scalar(value)) is not None:
+        return number
+    if (numbers := number_list(value)) is not None:
+        return numbers[:10_000]
+    if isinstance(value, Inert):
+        return simplify(value.state if isinstance(value.state, dict) else value.items or None, budget, depth + 1)
+    if isinstance(value, dict):
+        pairs = (
+            (str(k)[:200], simplify(v, budget, depth + 1)) for k, v in value.items() if isinstance(k, str | int | float)
+        )
+        return {k: v for k, v in pairs if v is not None}
+    if isinstance(value, list | tuple):
+        return [simplify(v, budget, depth + 1) for v in value[:10_000]]
+    return None

@@ -1,0 +1,41 @@
+"""The wire format of protocol buffers, as far as logs need it: fields of a message, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+Field = tuple[int, int, int, bytes]
+
+
+def fields(data: bytes) -> Iterator[Field]:
+    """(field number, wire type, integer, bytes) of a message; stops where it makes no sense."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        wire, number = key & 7, key >> 3
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield number, wire, value, b""
+        elif wire in (1, 2, 5):
+            size = 8 if wire == 1 else 4
+            if wire == 2:
+                size, at = _varint(data, at)
+            if at + size > len(data):
+                return
+            yield number, wire, 0, data[at : at + size]
+            at += size
+        else:
+            return
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            return value, at
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+    return value, at

@@ -1,0 +1,120 @@
+"""Rows of named cells -> series. CSV, JSON lines and dumped histories all end here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..artifacts import Floats, Series
+from ..names import TELLING, axis, canonical, split_of, words
+
+Cell = float | None
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?$")
+_SPECIAL = {
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+    "+inf": math.inf,
+    "infinity": math.inf,
+    "-infinity": -math.inf,
+    "-nan": math.nan,
+}
+MISSING = frozenset({"", "na", "n/a", "none", "null", "-", "#na#", "--"})
+
+
+def number(text: str) -> float | None:
+    """A number as logs write it ("0.5", "1e-3", "98.1%", "nan", "tensor(0.5)"); None for anything else."""
+    text = text.strip()
+    if text[:7] == "tensor(":
+        text = text[7:].partition(",")[0].rstrip(")")
+    if text.lower() in _SPECIAL:
+        return _SPECIAL[text.lower()]
+    return float(text.rstrip("%")) if len(text) < 400 and _NUMBER.match(text) else None
+
+
+class Column:
+    """One column: its raw name and its cells, None where blank."""
+
+    def __init__(self, name: str, cells: Sequence[Cell], split: str | None = None) -> None:
+        self.name, self.cells, self.split = name, cells, split
+        self.filled = np.array([i for i, c in enumerate(cells) if c is not None], int)
+        self.values: Floats = np.array([c for c in cells if c is not None], float)
+
+
+def series_of(columns: Iterable[Column]) -> list[Series]:
+    """The curves of a table: every column that is no axis, over the axis that fits it best."""
+    columns = _with_splits([c for c in columns if len(c.values)])
+    axes = [(axis(c.name), c) for c in columns]
+    epochs = [c for kind, c in axes if kind == "epoch"]
+    steps = sorted((c for kind, c in axes if kind in ("step", "episode")), key=lambda c: axis(c.name) == "episode")
+    found = []
+    for column in columns:
+        if axis(column.name) is None and not is_index(column):
+            x, x_name = _x(column, epochs, steps)
+            found.append(Series(canonical(column.name, column.split), column.name, x, column.values, x_name))
+    return found
+
+
+def _with_splits(columns: list[Column]) -> list[Column]:
+    """Bare columns after a validation loss are the validation's where the training loss is named as such.
+
+    `epoch, train_loss, valid_loss, accuracy`: a training accuracy would have been named like its loss.
+    """
+    splits = [split_of(c.name) for c in columns]
+    losses = {split for c, split in zip(columns, splits, strict=True) if "loss" in words(c.name)}
+    if not {"train", "val"} <= losses or "train" in splits[max(i for i, s in enumerate(splits) if s == "val") :]:
+        return columns
+    first = splits.index("val")
+    bare = [i for i in range(first, len(columns)) if canonical(columns[i].name) == "train/accuracy" and not splits[i]]
+    return [Column(c.name, c.cells, "val") if i in bare else c for i, c in enumerate(columns)]
+
+
+def is_index(column: Column) -> bool:
+    """Whether a nameless first column only counts rows, as pandas writes it."""
+    plain = column.name.strip().lower() in ("", "unnamed: 0", "index")
+    return plain and len(column.values) > 1 and bool(np.all(np.diff(column.values) == 1))
+
+
+def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Floats, str]:
+    """Epochs if they rise with every point, else steps, else whatever axis there is, else the row number."""
+    options = [("epoch", c) for c in epochs] + [("step", c) for c in steps]
+    fitting = [(name, values) for name, c in options if (values := _at(c, column.filled)) is not None]
+    for name, values in fitting:
+        if np.all(np.diff(values) > 0):
+            return values, name
+    for name, values in sorted(fitting, key=lambda f: f[0] == "epoch"):
+        if len(values) > 1 and values[-1] != values[0]:
+            return values, name
+    return column.filled.astype(float), "row"
+
+
+def _at(column: Column, rows: np.ndarray) -> Floats | None:
+    cells = [column.cells[i] for i in rows]
+    return None if any(c is None for c in cells) else np.array(cells, float)
+
+
+def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> bool:
+    """Whether a table is a curve and not a table of results.
+
+    Args:
+        texts: names of the columns that hold words: a table of runs, classes or settings has them.
+
+    Wants an axis that goes up and a column with a telling name; without an axis, a loss and no column of words.
+    """
+    telling = [c for c in columns if axis(c.name) is None and TELLING & set(words(c.name)) and len(c.values)]
+    if not telling:
+        return False
+    if any(axis(c.name) and _rises(c.values) for c in columns):
+        return True
+    losses = [c for c in telling if "loss" in words(c.name)]
+    return any(len(c.values) >= 3 for c in losses) and not texts and not any(axis(c.name) for c in columns)
+
+
+def _rises(values: Floats) -> bool:
+    """Whether an axis goes up: repeats and a few restarts are fine, shuffled or constant values are not."""
+    steps = np.diff(values)
+    ups, downs = int(np.sum(steps > 0)), int(np.sum(steps < 0))
+    return len(values) >= 2 and ups > 0 and downs <= max(1, ups // 4)

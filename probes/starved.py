@@ -1,0 +1,218 @@
+"""Units that have received no gradient for a while, from the optimizer's saved state alone; one rule per optimizer.
+
+Per unit, from the entries that only this unit owns: its incoming row and bias (where a normalisation layer follows,
+that layer's two entries instead: a row before a normalisation keeps receiving gradient) and its outgoing column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import moments
+from .artifacts import Array, Checkpoint, Floats, OptimizerState, Tensor
+from .layers import Layer, depth
+from .moments import Sums
+
+DEAD_STEPS = 151
+"""Steps without gradient after which a unit counts as dead: coherence 1e-15 at Adam's default betas."""
+NEARLY_STEPS = 74
+"""Steps after which it counts as nearly so: 1e-8; of no use in a converged net."""
+MIN_STEPS = 160
+CONVERGED = 0.02
+"""q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
+RELATIVE = 2e-3
+"""A unit must also lie this far below the layer with the liveliest gradients: guards full-batch and converged runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starved:
+    """One layer's units without gradient.
+
+    Args:
+        layer: the module's name.
+        units: how many units it has.
+        never: units whose gradient was exactly 0 at every step.
+        dead: those and the ones without gradient for about 150 steps.
+        nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
+        saturated: units without incoming gradient whose outgoing weights still learn.
+        age: median number of steps without gradient of the dead ones; None if unknown.
+        blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
+        why_not: why this layer could not be judged; "" if it was.
+    """
+
+    layer: str
+    units: int
+    never: int = 0
+    dead: int = 0
+    nearly: int = 0
+    saturated: int = 0
+    age: float | None = None
+    blind: bool = False
+    why_not: str = ""
+
+
+@dataclass
+class _Unit:
+    """Coherence by unit of one layer while the net-wide reference is being gathered."""
+
+    layer: Layer
+    inside: Floats
+    outside: Floats | None
+    never: Array
+    normed: bool
+    decay: float
+    group: dict[str, Any]
+
+
+def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
+    """Every hidden dense or convolutional layer's starved units, or an empty list and the reason.
+
+    Reads all of the optimizer's state of those layers, in bounded memory.
+    """
+    state = checkpoint.optimizer
+    if state is None:
+        return [], "the checkpoint holds no optimizer state"
+    if state.mapping == "ambiguous":
+        return [], state.mapping_note or "the optimizer's state cannot be matched with the parameters by name"
+    family = moments.family(state)
+    hidden = [layer for layer in depth(checkpoint) if layer.kind in {"dense", "conv"}][:-1]
+    if not hidden:
+        return [], "there is no hidden dense or convolutional layer"
+    if family == "adam":
+        return _adam(checkpoint, state, hidden)
+    if family == "momentum":
+        return _momentum(state, hidden), ""
+    if family == "rmsprop":
+        return [_rmsprop(state, layer) for layer in hidden], ""
+    if family == "plain":
+        return [], "plain SGD keeps nothing from step to step"
+    return [], f"the state of this optimizer ({state.kind or 'unknown'}) is not understood"
+
+
+def _of(state: OptimizerState, tensor: Tensor | None, weight: Tensor | None = None) -> Sums | None:
+    parameter = state.of(tensor.name) if tensor is not None else None
+    return moments.moments(state, parameter, weight) if parameter is not None else None
+
+
+def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:
+    if (state.step or 0) < MIN_STEPS:
+        return (
+            [],
+            f"{state.step or 0} steps are too few: a unit is only called dead after {DEAD_STEPS} without gradient",
+        )
+    gathered = [_gather(state, layer) for layer in hidden]
+    judged = [u for u in gathered if isinstance(u, _Unit)]
+    if not judged:
+        return [u for u in gathered if isinstance(u, Starved)], ""
+    # every tensor counts: where all hidden units are dead, only the head's bias still has a gradient
+    everything = [s for p in state.parameters if (s := moments.moments(state, p)) is not None]
+    reference = max(_live(moments.coherence(s.agree, s.square)) for s in everything)
+    inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
+    converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
+    return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
+
+
+def _live(c: Floats) -> float:
+    c = c[np.isfinite(c) & (c > 0)]
+    return float(np.quantile(c, 0.9)) if len(c) else 0.0
+
+
+def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:
+    parameter = state.of(layer.weight.name)
+    group = moments.options(state, parameter) if parameter else {}
+    own = _of(state, layer.weight, layer.weight)
+    if parameter is None or own is None:
+        return Starved(layer.name, layer.units, why_not="no optimizer state for its weight")
+    pieces = [own]
+    if layer.norm is not None:
+        pieces = [s for t in layer.norm if (s := _of(state, t, t)) is not None]
+    elif (bias := _of(state, layer.bias, layer.bias)) is not None:
+        pieces.append(bias)
+    if not pieces:
+        return Starved(layer.name, layer.units, why_not="no optimizer state for the normalisation after it")
+    if layer.norm is not None and moments.coupled(state, group):
+        return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
+    agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
+    if not (np.isfinite(agree).all() and np.isfinite(square).all()):
+        return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
+    out = _of(state, layer.next, layer.next)
+    outside = None if out is None else moments.coherence(out.column_agree, out.column_square)
+    decay = moments.coupled(state, group)
+    never = (np.asarray(square) == 0) & (decay == 0)  # with coupled decay v holds the decay and says nothing
+    inside = moments.coherence(np.asarray(agree), np.asarray(square))
+    return _Unit(layer, inside, outside, never, layer.norm is not None, decay, group)
+
+
+def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
+    group, layer = unit.group, unit.layer
+    both = unit.inside if unit.outside is None else np.maximum(unit.inside, unit.outside)
+    relative = both < RELATIVE * reference
+    never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
+    rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
+    dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
+    nearly = dead if unit.normed or (converged and not unit.decay) else dead | rule
+    stuck = np.zeros(layer.units, dtype=bool)
+    if unit.outside is not None and not unit.normed:
+        stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6)
+    ages = moments.age(both[dead & ~never], max(reference, 1e-12), group)
+    return Starved(
+        layer.name,
+        layer.units,
+        never=int(never.sum()),
+        dead=int(dead.sum()),
+        nearly=int(nearly.sum()),
+        saturated=int(stuck.sum()),
+        age=float(np.median(ages)) if len(ages) else None,
+    )
+
+
+def _momentum(state: OptimizerState, hidden: list[Layer]) -> list[Starved]:
+    largest = 0.0
+    for parameter in state.parameters:
+        sums = moments.moments(state, parameter)
+        if sums is not None and sums.numel:
+            largest = max(largest, float(sums.square.sum()) / sums.numel)
+    return [_buffer(state, layer, largest) for layer in hidden]
+
+
+def _buffer(state: OptimizerState, layer: Layer, largest: float) -> Starved:
+    parameter = state.of(layer.weight.name)
+    sums = _of(state, layer.weight)
+    if parameter is None or sums is None or not np.isfinite(sums.square).all() or largest <= 0:
+        return Starved(layer.name, layer.units, why_not="no usable momentum buffer for its weight")
+    group = moments.options(state, parameter)
+    decay = moments.option(group, "weight_decay", 0.0)
+    never = sums.square == 0
+    if decay:
+        quiet = _decays(parameter.slots["momentum_buffer"], layer.weight, group, decay)
+        return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
+    size = sums.square / (sums.numel / layer.units) / largest
+    quiet = size < 1e-12
+    mu = moments.option(group, "momentum", 0.9)
+    ages = np.log(size[quiet & ~never]) / (2 * np.log(mu)) if 0 < mu < 1 else np.array([])
+    age = float(np.median(ages)) if len(ages) else None
+    return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
+
+
+def _decays(buffer: Tensor, weight: Tensor, group: dict[str, Any], decay: float) -> Array:
+    """Rows whose momentum is nothing but weight decay: parallel to the weights and of the decay's own size."""
+    found = []
+    for _, (b, w) in moments.together(buffer, weight):
+        ww, bb, bw = (w**2).sum(1), (b**2).sum(1), (b * w).sum(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sine = np.maximum(0.0, 1 - bw**2 / (bb * ww))
+            kappa = bw / ww * (1 - moments.option(group, "momentum", 0.9)) / decay
+        found.append((sine < 1e-8) & (kappa > 0.5) & (kappa < 2))
+    return np.concatenate(found)
+
+
+def _rmsprop(state: OptimizerState, layer: Layer) -> Starved:
+    sums = _of(state, layer.weight)
+    if sums is None or not np.isfinite(sums.square).all():
+        return Starved(layer.name, layer.units, why_not="no usable optimizer state for its weight")
+    never = sums.square == 0
+    quiet = never | (sums.square < 1e-6 * np.quantile(sums.square, 0.9))
+    return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), blind=True)

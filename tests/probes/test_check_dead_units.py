@@ -1,0 +1,170 @@
+"""Dead units found from files alone and on a batch, and living ones left alone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from trained import Trained, mlp
+
+from probes.artifacts import Artifacts
+from probes.checks.dead_units import run
+from probes.discover import discover
+from probes.finding import Finding
+from probes.starved import starved
+
+MAKERS = {
+    "adam": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),
+    "adamw": lambda m: torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=0.05),
+    "momentum": lambda m: torch.optim.SGD(m.parameters(), lr=0.02, momentum=0.9),
+    "momentum-l2": lambda m: torch.optim.SGD(m.parameters(), lr=0.02, momentum=0.9, weight_decay=1e-3),
+    "adam-l2": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3, weight_decay=1e-3),
+}
+
+
+def probe(artifacts: Artifacts) -> Finding:
+    return run(artifacts, lambda fraction, text="": None)
+
+
+def said(artifacts: Artifacts) -> dict[str, str]:
+    return {v.source: v.verdict for v in probe(artifacts).verdicts if v.diagnosis == "dead-relu"}
+
+
+def kill(units: int, at: int = 1):
+    """Push the first units of the first layer to where no input reaches them, before a given step."""
+
+    def now(step: int, model: nn.Module) -> None:
+        if step == at:
+            with torch.no_grad():
+                model[0].bias[:units] = -1000.0
+
+    return now
+
+
+def silent(run: Trained) -> list[int]:
+    """The truth, by layer: units that fire on no sample at all."""
+    counts, x = [], run.x
+    with torch.no_grad():
+        for layer in run.model:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                counts.append(int((x <= 0).all(0).sum()))
+    return counts
+
+
+def target(folder: Path, body: str = "mlp") -> Path:
+    """A target file for the nets of these tests."""
+    (folder / "model.py").write_text(
+        "import torch\nfrom torch import nn\n\ndef build_model():\n"
+        "    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))\n\n"
+        "loss_fn = nn.CrossEntropyLoss()\n\ndef load_batch():\n"
+        "    return tuple(torch.load('sample.pt'))\n"
+    )
+    return folder / "model.py"
+
+
+@pytest.mark.parametrize("optimizer", MAKERS)
+def test_units_killed_during_training_are_counted_from_the_file_alone(train, optimizer):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS[optimizer], steps=480, before_step=kill(20, at=120))
+    layers, why = starved(trained.artifacts.last)
+    assert why == ""
+    truth = silent(trained)
+    assert truth[0] >= 20
+    assert abs(layers[0].nearly - truth[0]) <= 1
+    assert abs(layers[1].nearly - truth[1]) <= 1
+    if optimizer in {"adam", "adamw"}:
+        assert layers[0].dead == truth[0]
+        assert layers[0].age == pytest.approx(360, abs=45)
+
+
+@pytest.mark.parametrize("optimizer", MAKERS)
+def test_a_healthy_net_is_not_accused(train, optimizer):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS[optimizer], steps=300)
+    assert set(said(trained.artifacts).values()) <= {"ruled_out"}
+
+
+def test_half_a_layer_without_gradient_is_only_suspected_when_no_code_names_relu(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS["adam"], steps=480, before_step=kill(32, at=60))
+    assert said(trained.artifacts) == {"optimizer-state": "suspected"}
+    target(trained.folder)
+    assert said(trained.artifacts) == {"optimizer-state": "confirmed"}
+
+
+def test_the_batch_and_the_state_agree_on_the_units(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS["adam"], steps=480, before_step=kill(32, at=60))
+    torch.save((trained.x, trained.y), trained.folder / "sample.pt")
+    artifacts = discover([trained.folder], target=target(trained.folder))
+    assert said(artifacts) == {"optimizer-state": "confirmed", "batch": "confirmed"}
+    assert probe(artifacts).facts["dead_share"] == "100%"
+
+
+def test_units_that_died_a_moment_ago_are_not_called_dead(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS["adam"], steps=300, before_step=kill(30, at=295))
+    layers, _ = starved(trained.artifacts.last)
+    assert layers[0].dead == 0
+
+
+def test_a_unit_that_fires_on_one_sample_in_a_hundred_is_not_dead(train):
+    torch.manual_seed(0)
+
+    def rare(step: int, model: nn.Module) -> None:
+        if step == 1:
+            with torch.no_grad():
+                model[0].bias[:8] = -model[0].weight[:8].norm(dim=1) * 3.0
+
+    trained: Trained = train(mlp(), MAKERS["adam"], steps=400, before_step=rare)
+    layers, _ = starved(trained.artifacts.last)
+    with torch.no_grad():
+        fires = (trained.model[0](trained.x) > 0).float().mean(0)
+    assert layers[0].dead <= int((fires < 0.005).sum())
+
+
+def test_a_run_whose_gradients_fade_everywhere_is_not_called_dead(train):
+    torch.manual_seed(0)
+    x, y = torch.randn(32, 16), torch.randint(0, 4, (32,))
+    trained: Trained = train(mlp(), lambda m: torch.optim.Adam(m.parameters(), lr=0.02), steps=600, data=(x, y))
+    truth, (layers, _) = silent(trained), starved(trained.artifacts.last)
+    assert [layer.dead for layer in layers] <= [t + 1 for t in truth]
+
+
+def test_saturated_tanh_units_are_saturated_and_not_dead(train):
+    torch.manual_seed(0)
+
+    def push(step: int, model: nn.Module) -> None:
+        if step == 1:
+            with torch.no_grad():
+                model[0].bias[:24] = 1000.0
+
+    trained: Trained = train(mlp(act=nn.Tanh), MAKERS["adam"], steps=400, before_step=push)
+    found = {v.diagnosis: v.verdict for v in probe(trained.artifacts).verdicts}
+    assert found["saturated-activations"] == "suspected"
+    assert found["dead-relu"] == "ruled_out"
+
+
+@pytest.mark.parametrize(
+    ("make", "steps", "why"),
+    [
+        (lambda m: torch.optim.SGD(m.parameters(), lr=0.1), 300, "plain SGD"),
+        (MAKERS["adam"], 90, "too few"),
+    ],
+)
+def test_what_cannot_be_told_is_said_and_not_called_healthy(train, make, steps, why):
+    torch.manual_seed(0)
+    found = probe(train(mlp(), make, steps=steps).artifacts)
+    assert found.status == "could-not-check"
+    assert why in found.title
+    assert found.needs
+
+
+def test_a_target_that_fails_leaves_the_verdict_of_the_file(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), MAKERS["adam"], steps=200)
+    broken = trained.folder / "model.py"
+    broken.write_text("raise RuntimeError('not today')\n")
+    found = probe(discover([trained.folder], target=broken))
+    assert [v.source for v in found.verdicts] == ["optimizer-state"]

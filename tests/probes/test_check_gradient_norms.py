@@ -1,0 +1,117 @@
+"""Gradients that vanish, explode, go astray or are fine, from the state and from one backward pass."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from trained import Trained, mlp
+
+from probes.checks.gradient_norms import run
+from probes.discover import discover
+from probes.finding import Finding
+
+HEAD = "import torch\nfrom torch import nn\nloss_fn = nn.CrossEntropyLoss()\n"
+BATCH = "def load_batch():\n    return torch.randn(32, 16), torch.randint(0, 4, (32,))\n"
+
+
+def probe(folder: Path, target: Path | None = None) -> Finding:
+    return run(discover([folder], target=target), lambda fraction, text="": None)
+
+
+def said(finding: Finding, diagnosis: str) -> dict[str, str]:
+    return {v.source: v.verdict for v in finding.verdicts if v.diagnosis == diagnosis}
+
+
+def target(folder: Path, build: str, loss: str = "") -> Path:
+    path = folder / "model.py"
+    path.write_text(f"{HEAD}{loss}\ndef build_model():\n    return {build}\n\n{BATCH}")
+    return path
+
+
+def momentum(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+
+def test_eight_sigmoid_layers_vanish_and_the_stuck_loss_confirms_it(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=8, act=nn.Sigmoid), momentum, steps=200)
+    found = probe(trained.folder)
+    assert said(found, "vanishing-gradients") == {"optimizer-state": "confirmed"}
+    assert float(found.facts["gradient_ratio"]) < 1e-2
+    assert len(found.tables[0].rows) == 9
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh, nn.GELU])
+def test_a_net_that_learns_is_not_accused(train, act):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=4, act=act), lambda m: torch.optim.Adam(m.parameters(), lr=1e-3), steps=300)
+    assert said(probe(trained.folder), "vanishing-gradients") == {"optimizer-state": "ruled_out"}
+
+
+def test_a_shallow_net_has_no_profile(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=1), momentum, steps=100)
+    assert said(probe(trained.folder), "vanishing-gradients") == {"optimizer-state": "inconclusive"}
+
+
+def test_the_backward_pass_sees_what_plain_sgd_does_not_keep(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=8, act=nn.Sigmoid), lambda m: torch.optim.SGD(m.parameters(), lr=0.1), steps=100)
+    assert probe(trained.folder).status == "could-not-check"
+    body = "nn.Sequential(nn.Linear(16, 32), nn.Sigmoid(), "
+    body += "nn.Linear(32, 32), nn.Sigmoid(), " * 7 + "nn.Linear(32, 4))"
+    found = probe(trained.folder, target(trained.folder, body))
+    assert said(found, "vanishing-gradients") == {"batch": "confirmed"}
+
+
+def test_layers_in_a_plain_list_get_gradients_that_nobody_uses(tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text(
+        f"{HEAD}class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.hidden = [nn.Linear(16, 16)]\n"
+        "        self.head = nn.Linear(16, 4)\n\n"
+        "    def forward(self, x):\n"
+        "        return self.head(self.hidden[0](x).relu())\n\n"
+        f"def build_model():\n    return Net()\n\n{BATCH}"
+    )
+    found = probe(tmp_path, path)
+    assert said(found, "frozen-parameters") == {"batch": "confirmed"}
+    assert next(v for v in found.verdicts if v.diagnosis == "frozen-parameters").kind == "proved"
+
+
+def test_a_finite_loss_with_a_gradient_that_is_not_names_the_loss_code(tmp_path):
+    loss = "def loss_fn(outputs, targets):\n    return (outputs * 0).square().sum(1).sqrt().mean()\n"
+    found = probe(tmp_path, target(tmp_path, "nn.Linear(16, 4)", loss))
+    assert said(found, "numerical-instability") == {"batch": "confirmed"}
+
+
+def test_the_running_statistics_of_a_model_stay_as_they_are(tmp_path):
+    from probes.target import backward, batch, fit, load_target
+
+    loaded = load_target(target(tmp_path, "nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))"))
+    model = fit(loaded, None).model
+    before = model[1].running_mean.clone()
+    backward(loaded, model, *batch(loaded))
+    assert torch.equal(model[1].running_mean, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n", "no build_model"),
+        ("import sys\nsys.exit(3)\n", "SystemExit"),
+        ("def build_model(: pass\n", "SyntaxError"),
+        (f"{HEAD}{BATCH}def build_model():\n    return 3\n", "returned a int"),
+        (f"{HEAD}{BATCH}def build_model():\n    return nn.Linear(5, 4)\n", "forward pass failed"),
+    ],
+)
+def test_a_target_that_does_not_work_is_one_sentence(tmp_path, text, words):
+    path = tmp_path / "model.py"
+    path.write_text(text)
+    found = probe(tmp_path, path)
+    assert found.status == "could-not-check"
+    assert words in found.title
+    assert "Traceback" not in found.title

@@ -1,0 +1,118 @@
+"""What is said of a log, for logs as people have them."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from probes.artifacts import Artifacts, Log, Series
+from probes.checks.learning_curves import run
+from probes.finding import Finding
+
+EPOCHS = np.arange(1.0, 31.0)
+
+
+def judged(**columns: np.ndarray) -> dict[str, str]:
+    found = finding(**columns)
+    return {v.diagnosis: v.verdict for v in found.verdicts}
+
+
+def finding(**columns: np.ndarray) -> Finding:
+    series = tuple(
+        Series(name.replace("_", "/", 1), name, np.arange(1.0, len(y) + 1), np.asarray(y, dtype=np.float64), "epoch")
+        for name, y in columns.items()
+    )
+    return run(Artifacts(logs=(Log(Path("log.csv"), "csv", series),)), lambda fraction, text="": None)
+
+
+def falling(end: float, start: float = 2.0, speed: float = 0.25) -> np.ndarray:
+    return end + (start - end) * np.exp(-speed * EPOCHS)
+
+
+def alarms(verdicts: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in verdicts.items() if v in {"confirmed", "suspected"}}
+
+
+def test_a_validation_loss_that_turns_up_while_training_falls_is_overfitting():
+    rising = np.concatenate([np.linspace(1.5, 0.6, 8), np.linspace(0.62, 1.4, 22)])
+    found = finding(train_loss=falling(0.01), val_loss=rising)
+    assert {v.diagnosis: v.verdict for v in found.verdicts}["overfitting"] == "confirmed"
+    assert found.facts["best_epoch"] in {"epoch 7", "epoch 8", "epoch 9"}
+    assert found.plots[0].marks
+
+
+def test_overfitting_shows_in_accuracies_alone():
+    assert judged(train_accuracy=falling(0.99, 0.1), val_accuracy=falling(0.65, 0.1))["overfitting"] == "confirmed"
+
+
+def test_early_stopping_patience_is_not_overfitting():
+    val = np.concatenate([np.linspace(1.5, 0.5, 26), [0.505, 0.51, 0.508, 0.512]])
+    assert judged(train_loss=falling(0.3), val_loss=val)["overfitting"] == "ruled_out"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_noisy_healthy_run_is_not_accused(seed: int):
+    random = np.random.default_rng(seed)
+    train = falling(0.3) * np.exp(0.05 * random.normal(size=30))
+    val = falling(0.4) * np.exp(0.05 * random.normal(size=30))
+    accuracy = np.clip(1 - 0.4 * val, 0, 1)
+    assert alarms(judged(train_loss=train, val_loss=val, val_accuracy=accuracy)) == {}
+
+
+def test_a_loss_that_turns_nan_names_the_step_and_what_came_before():
+    train = falling(0.1)
+    train[20:] = np.nan
+    found = finding(train_loss=train)
+    verdicts = {v.diagnosis: v for v in found.verdicts}
+    assert verdicts["numerical-instability"].verdict == "confirmed"
+    assert found.facts["first_bad_step"] == "epoch 21"
+    assert "just before" in verdicts["numerical-instability"].because
+    assert verdicts["exploding-gradients"].verdict == "inconclusive"
+
+
+def test_nan_between_good_values_is_no_fault():
+    train = falling(0.1)
+    train[::3] = np.nan
+    assert "numerical-instability" not in alarms(judged(train_loss=train))
+
+
+def test_a_loss_that_grows_until_it_overflows_is_a_rate_that_is_too_high():
+    train = 2.0 * 8.0 ** np.arange(30)
+    train[20:] = np.inf
+    found = judged(train_loss=train)
+    assert found["learning-rate-too-high"] == "confirmed"
+    assert found["numerical-instability"] == "confirmed"
+
+
+def test_a_straight_slow_fall_is_suspected_to_be_too_slow():
+    assert judged(train_loss=np.linspace(2.3, 2.2, 30))["learning-rate-too-low"] == "suspected"
+
+
+def test_poor_accuracies_on_both_sides_are_underfitting():
+    found = judged(train_loss=falling(1.5), train_accuracy=falling(0.3, 0.1), val_accuracy=falling(0.29, 0.1))
+    assert found["underfitting"] == "suspected"
+
+
+def test_losses_of_agents_and_of_adversaries_are_not_judged():
+    random = np.random.default_rng(0)
+    critic = 1 + np.cumsum(np.abs(random.normal(size=30)))
+    assert alarms(judged(train_loss=critic, rollout_reward=np.linspace(0, 200, 30))) == {}
+    assert alarms(judged(train_loss=np.full(30, math.log(2)), d_loss=np.full(30, math.log(2)))) == {}
+
+
+def test_four_points_are_too_few_for_any_accusation():
+    assert alarms(judged(train_loss=np.array([1.0, 1.1, 1.2, 1.3]), val_loss=np.array([1.0, 1.3, 1.6, 2.0]))) == {}
+
+
+def test_no_loss_at_all_cannot_be_checked():
+    found = run(Artifacts(), lambda fraction, text="": None)
+    assert found.status == "could-not-check"
+    assert found.needs
+
+
+def test_the_finding_survives_the_way_through_json():
+    train = falling(0.1)
+    train[20:] = np.nan
+    found = finding(train_loss=train)
+    assert Finding.from_json(found.to_json()).title == found.title

@@ -1,0 +1,35 @@
+"""Weights that decay has eaten, and weights that are as they should be."""
+
+import pytest
+import torch
+from trained import Trained, mlp
+
+from probes.checks.weight_decay import run
+from probes.discover import discover
+
+
+def said(trained: Trained) -> str:
+    found = run(discover([trained.folder]), lambda fraction, text="": None)
+    (verdict,) = found.verdicts
+    return verdict.verdict
+
+
+def sgd(decay: float):
+    return lambda m: torch.optim.SGD(m.parameters(), lr=0.05, weight_decay=decay)
+
+
+def test_a_decay_that_eats_the_weights_of_a_run_that_does_not_learn_is_confirmed(train):
+    torch.manual_seed(0)
+    assert said(train(mlp(depth=3), sgd(0.8), steps=400)) == "confirmed"
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-4, 1e-2])
+def test_usual_decays_are_not_accused(train, decay):
+    torch.manual_seed(0)
+    assert said(train(mlp(), sgd(decay), steps=400)) == "inconclusive"
+
+
+def test_adamw_at_its_default_is_not_accused(train):
+    torch.manual_seed(0)
+    make = lambda m: torch.optim.AdamW(m.parameters(), lr=3e-3, weight_decay=0.1)  # noqa: E731
+    assert said(train(mlp(), make, steps=400)) == "inconclusive"

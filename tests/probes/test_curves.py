@@ -1,0 +1,80 @@
+"""The statistics of curves, on curves whose answer is known."""
+
+import numpy as np
+import pytest
+
+from probes import curves
+
+
+def noisy(y: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+    return y + sigma * np.random.default_rng(seed).normal(size=len(y))
+
+
+def test_noise_is_found_on_top_of_a_steep_line():
+    y = noisy(np.linspace(10, 0, 400), 0.1)
+    assert curves.noise(y) == pytest.approx(0.1, rel=0.15)
+
+
+def test_theil_sen_gives_the_slope_despite_outliers():
+    x = np.arange(100.0)
+    y = 3 - 0.02 * x
+    y[::9] += 50
+    assert curves.theil_sen(x, y) == pytest.approx(-0.02, abs=1e-3)
+
+
+def test_mann_kendall_tells_a_trend_from_noise():
+    flat = noisy(np.ones(60), 0.1)
+    assert abs(curves.mann_kendall(flat)) < 2
+    assert curves.mann_kendall(flat - np.linspace(0, 0.5, 60)) < -5
+
+
+def test_a_long_curve_is_thinned_before_all_pairs_are_taken():
+    assert len(curves.thin(np.zeros(100_000))) == curves.MAX_PAIRS
+
+
+def test_a_rise_after_the_minimum_is_measured_from_the_minimum():
+    y = np.concatenate([np.linspace(1, 0.4, 10), np.linspace(0.42, 0.8, 20)])
+    found = curves.rise(y)
+    assert found.clear
+    assert found.best == pytest.approx(9, abs=1)
+    assert found.ratio == pytest.approx(0.8 / 0.4, rel=0.1)
+    assert found.best < curves.onset(y, found.best, found.lowest) < 13
+
+
+def test_noise_around_a_plateau_is_no_clear_rise():
+    y = noisy(np.concatenate([np.linspace(1, 0.4, 10), np.full(40, 0.4)]), 0.02)
+    assert not curves.rise(y).clear
+
+
+def test_a_curve_that_keeps_falling_is_told_from_one_on_its_plateau():
+    assert curves.still_falling(np.linspace(2.3, 2.2, 30)) == pytest.approx(1 / 3, abs=0.06)
+    assert curves.still_falling(np.exp(-np.arange(30.0))) < 0.01
+
+
+def test_a_single_nan_that_the_curve_comes_back_from_is_not_staying_bad():
+    y = np.array([1, 0.9, np.nan, 0.8, 0.7])
+    assert curves.first_bad(y) == 2
+    assert not curves.stays_bad(y)
+    assert curves.stays_bad(np.array([1, 0.9, np.nan, np.nan, np.inf]))
+
+
+def test_a_jump_that_passes_is_a_spike_and_a_step_that_stays_is_not():
+    y = np.full(40, 1.0)
+    y[25] = 8.0
+    assert curves.spikes(y, 3.0) == [25]
+    step = np.where(np.arange(40) < 25, 1.0, 8.0)
+    assert curves.spikes(step, 3.0) == []
+
+
+@pytest.mark.parametrize("y", [np.array([1.0]), np.array([1.0, 2.0]), np.zeros(9), np.full(9, 2.5)])
+def test_short_and_constant_curves_do_no_harm(y: np.ndarray):
+    curves.rise(y)
+    curves.spikes(y, 2.0)
+    assert curves.noise(y) == 0
+    assert curves.jitter(y) in (0.0, pytest.approx(2 / 3))
+    assert curves.mann_kendall(y) == 0
+
+
+def test_percent_becomes_a_fraction_and_a_fraction_stays():
+    assert curves.fraction(np.array([10.0, 97.5])).tolist() == [0.1, 0.975]
+    assert curves.fraction(np.array([0.1, 0.975])).tolist() == [0.1, 0.975]

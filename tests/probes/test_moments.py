@@ -1,0 +1,74 @@
+"""The identities, against what hooks and copies of the weights say in real training."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from trained import Trained, mlp
+
+from probes import moments
+from probes.artifacts import Artifacts
+
+
+def adam(model: torch.nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=2e-3)
+
+
+def test_the_gradient_rms_from_adams_state_is_the_one_that_hooks_measured(train):
+    torch.manual_seed(0)
+    run: Trained = train(mlp(), adam, steps=120)
+    state = run.artifacts.last.optimizer
+    for name, square in run.squares.items():
+        sums = moments.moments(state, state.of(name))
+        assert sums.norm == pytest.approx(math.sqrt(square), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),
+        lambda m: torch.optim.Adam(m.parameters(), lr=2e-3, amsgrad=True),
+        lambda m: torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9),
+    ],
+    ids=["adam", "amsgrad", "momentum"],
+)
+def test_the_last_update_from_the_state_is_the_one_that_was_made(train, make):
+    torch.manual_seed(0)
+    before: dict[str, torch.Tensor] = {}
+
+    def keep(step: int, model: torch.nn.Module) -> None:
+        if step == 60:
+            before.update({n: p.detach().clone() for n, p in model.named_parameters()})
+
+    run: Trained = train(mlp(), make, steps=60, before_step=keep)
+    state = run.artifacts.last.optimizer
+    for name, p in run.model.named_parameters():
+        moved = float((p.detach().double() - before[name].double()).norm())
+        assert moments.update_norm(state, state.of(name)) == pytest.approx(moved, rel=2e-3)
+
+
+def test_rows_side_by_side_come_in_pieces_and_whole(train):
+    torch.manual_seed(0)
+    artifacts: Artifacts = train(mlp(), adam, steps=30).artifacts
+    state = artifacts.last.optimizer
+    slots = state.of("0.weight").slots
+    pieces = list(moments.together(slots["exp_avg"], slots["exp_avg_sq"], limit=16 * 4 * 3))
+    assert len(pieces) > 3
+    assert np.concatenate([a for _, (a, _) in pieces]).shape == (32, 16)
+    assert [first for first, _ in pieces] == list(np.cumsum([0] + [len(a) for _, (a, _) in pieces[:-1]]))
+
+
+def test_a_tensor_is_at_distance_zero_only_from_itself(train):
+    torch.manual_seed(0)
+    a, b, _ = train(mlp(), adam, steps=30).artifacts.checkpoints
+    assert moments.distance(a.tensors["0.weight"], a.tensors["0.weight"]) == 0
+    assert moments.distance(a.tensors["0.weight"], b.tensors["0.weight"]) > 0
+
+
+def test_age_counts_the_steps_since_the_last_gradient():
+    group = {"betas": (0.9, 0.999)}
+    live = (1 - 0.9) / (1 + 0.9)
+    c = np.array([moments.floor_after(steps, group) for steps in (0, 75, 151, 400)])
+    assert moments.age(c, live, group) == pytest.approx([0, 75, 151, 400], abs=0.5)
+    assert c[1] < 1e-8 * 1.1 and c[2] < 1.2e-15

@@ -52,6 +52,11 @@ class Query:
     elsewhere: int
 
     @property
+    def topics(self) -> int:
+        """How many different words tell that it is about training."""
+        return len(vocabulary().topic & self.words.keys())
+
+    @property
     def symptoms(self) -> dict[str, bool]:
         """Symptom -> present, from words and from numbers."""
         numbers = {m.symptom: m.present for m in self.meanings if m.symptom}
@@ -148,7 +153,7 @@ class Index:
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
         covered = known / max(known + unknown, 1e-9)
-        topical = min(len(vocabulary().topic & query.words.keys()), 2)
+        topical = min(query.topics, 2)
         floor = (_FLOORS_COVERED if covered >= _MOSTLY else _FLOORS)[topical]
         return covered >= _COVERED and best >= floor and best > _OUTWEIGHS[topical] * query.elsewhere
 

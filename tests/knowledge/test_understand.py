@@ -103,6 +103,11 @@ def test_what_is_denied_does_not_lean() -> None:
     assert "overfitting" not in understand("it is not overfitting", INDEX).leanings
 
 
+def test_a_stray_word_of_another_subject_does_not_silence_the_rest() -> None:
+    leanings = understand("is softmax before CrossEntropyLoss wrong in this json config?", INDEX).leanings
+    assert max(leanings, key=lambda d: leanings[d]) == "loss-output-mismatch"
+
+
 def test_small_talk_leans_nowhere() -> None:
     heard = understand("hello, can you help me please?", INDEX)
     assert heard.symptoms == {} and heard.leanings == {}

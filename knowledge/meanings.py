@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,9 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class Level:
+    """Loss (cross-entropy, in nats) and accuracy of a model that guesses among some classes."""
+
     classes: int
     loss: float
     accuracy: float
@@ -38,9 +40,10 @@ class _Level:
 
 
 @cache
-def _levels() -> tuple[_Level, ...]:
+def levels() -> tuple[Level, ...]:
+    """What guessing gives, by number of classes."""
     rows = yaml.load((Path(__file__).parent / "numbers.yaml").read_bytes(), Loader=_LOADER)
-    return tuple(_Level(**row) for row in rows)
+    return tuple(Level(**row) for row in rows)
 
 
 def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Meaning, ...]:
@@ -51,7 +54,7 @@ def meanings(text: str, correct: Callable[[str], str] | None = None) -> tuple[Me
     said, breaks = tokens(text, correct), sentence_breaks(text)
     read = (_read(n, _before(n, said), _around(n, said, breaks)) for n in found)
     shares = [_as_share(n, found) for n in found if n.percent or "accuracy" in _around(n, said, breaks)]
-    gap = _gap([(_side(n, said), n) for n in shares])
+    gap = _gap([(_side(n, said, breaks), n) for n in shares])
     return tuple(m for m in (*read, gap) if m is not None)
 
 
@@ -61,12 +64,16 @@ def _as_share(number: Number, others: Sequence[Number]) -> Number:
     return number._replace(value=number.value / 100) if bare else number
 
 
-def _side(number: Number, said: Sequence[Token]) -> str:
-    """ "train" or "validation", whichever stands nearer to a number; "" if neither is near."""
+def _side(number: Number, said: Sequence[Token], breaks: Sequence[int]) -> str:
+    """ "train" or "validation", whichever stands nearer to a number in its clause; "" if neither is near."""
+
+    def away(token: Token) -> int:
+        end, start = min(token.end, number.end), max(token.start, number.start)
+        return _SIDE_NEAR + 1 if any(end <= b < start for b in breaks) else start - end
+
     sides = [t for t in said if t.word in ("train", "validation")]
-    distance = {t: t.start - number.end if t.start >= number.end else number.start - t.end for t in sides}
-    nearest = min(sides, key=lambda t: distance[t], default=None)
-    return nearest.word if nearest is not None and distance[nearest] <= _SIDE_NEAR else ""
+    nearest = min(sides, key=away, default=None)
+    return nearest.word if nearest is not None and away(nearest) <= _SIDE_NEAR else ""
 
 
 def _gap(shares: Sequence[tuple[str, Number]]) -> Meaning | None:
@@ -85,7 +92,10 @@ def _gap(shares: Sequence[tuple[str, Number]]) -> Meaning | None:
 
 
 def _read(number: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    rules = (_chance_loss, _learning_rate, _batch_size, _dropout, _weight_decay, _gpu, _chance_accuracy)
+    subject = next((word for word in reversed(before) if word in _SETTINGS), None)
+    if subject is not None:
+        return _SETTINGS[subject](number, around)
+    rules = (_chance_loss, _gpu, _chance_accuracy)
     return next((m for rule in rules if (m := rule(number, before, around)) is not None), None)
 
 
@@ -104,7 +114,7 @@ def _around(number: Number, said: Sequence[Token], breaks: Sequence[int]) -> lis
 def _chance_loss(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
     if n.percent or n.digits < 1 or not {"loss", "stuck", "cross-entropy"} & set(around) or "accuracy" in before:
         return None
-    level = next((v for v in _levels() if abs(v.loss - n.value) <= 0.6 * 10.0**-n.digits), None)
+    level = next((v for v in levels() if abs(v.loss - n.value) <= min(0.006, 0.6 * 10.0**-n.digits)), None)
     if level is None or (n.digits < 3 and not _STILL & set(around)):
         return None
     says = f"a loss of {n.value:g} is {level.name}: what guessing among {level.classes} classes gives"
@@ -119,15 +129,15 @@ def _chance_accuracy(n: Number, before: Sequence[str], around: Sequence[str]) ->
         or (not n.percent and n.digits < 1)
     ):
         return None
-    level = next((v for v in _levels() if abs(v.accuracy - n.value) <= 0.015 * v.accuracy), None)
+    level = next((v for v in levels() if abs(v.accuracy - n.value) <= 0.015 * v.accuracy), None)
     if level is None:
         return None
     says = f"an accuracy of {n.value:.3g} is what guessing among {level.classes} classes gives"
     return Meaning(n.value, says, "loss-at-chance", True, (n.start, n.end))
 
 
-def _learning_rate(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    if "learning-rate" not in before or n.percent or n.value <= 0:
+def _learning_rate(n: Number, around: Sequence[str]) -> Meaning | None:
+    if n.percent or n.value <= 0:
         return None
     high = 0.01 if "adam" in around else 0.5
     if n.value > high:
@@ -137,20 +147,20 @@ def _learning_rate(n: Number, before: Sequence[str], around: Sequence[str]) -> M
     return Meaning(n.value, f"a learning rate of {n.value:g}", "", True, (n.start, n.end))
 
 
-def _batch_size(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    if "batch-size" not in before or n.percent or n.value < 1 or n.value % 1:
+def _batch_size(n: Number, around: Sequence[str]) -> Meaning | None:
+    if n.percent or n.value < 1 or n.value % 1:
         return None
     return Meaning(n.value, f"a batch of {n.value:g}", "small-batch", n.value < 8, (n.start, n.end))
 
 
-def _dropout(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    if "dropout" not in before or not 0 <= n.value < 1:
+def _dropout(n: Number, around: Sequence[str]) -> Meaning | None:
+    if not 0 <= n.value < 1:
         return None
     return Meaning(n.value, f"dropout of {n.value:g}", "strong-regularization", n.value > 0.5, (n.start, n.end))
 
 
-def _weight_decay(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | None:
-    if "weight-decay" not in before or n.value <= 0.3:
+def _weight_decay(n: Number, around: Sequence[str]) -> Meaning | None:
+    if n.value <= 0.3:
         return None
     return Meaning(n.value, f"weight decay of {n.value:g}", "strong-regularization", True, (n.start, n.end))
 
@@ -159,3 +169,11 @@ def _gpu(n: Number, before: Sequence[str], around: Sequence[str]) -> Meaning | N
     if not n.percent or "gpu-utilization" not in around:
         return None
     return Meaning(n.value, f"the GPU is busy {n.value:.0%} of the time", "gpu-idle", n.value < 0.5, (n.start, n.end))
+
+
+_SETTINGS: Mapping[str, Callable[[Number, Sequence[str]], Meaning | None]] = {
+    "learning-rate": _learning_rate,
+    "batch-size": _batch_size,
+    "dropout": _dropout,
+    "weight-decay": _weight_decay,
+}

@@ -16,7 +16,9 @@ from .schema import Symptom
 from .text import Token, contains, sentence_breaks, tokens, vocabulary
 
 Correct = Callable[[str], str]
-_YES_OR_NO = re.compile(r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no|nope|nah|n))\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(
+    r"\W*(?:(yes|yeah|yep|yup|y|correct|indeed)|(?:no(?!\s+(?:idea|clue))|nope|nah|n))\b", re.IGNORECASE
+)
 _GAP = 5
 _REACH = 5
 _SIDES = {"train", "validation"}
@@ -98,11 +100,13 @@ def clauses(text: str, correct: Correct | None = None) -> list[Clause]:
     vocab, breaks = vocabulary(), iter(sentence_breaks(text))
     found: list[list[Token]] = [[]]
     cut = next(breaks, None)
-    for token in _plain(tokens(text, correct)):
+    plain = _plain(tokens(text, correct))
+    for i, token in enumerate(plain):
         while cut is not None and cut <= token.start:
             found.append([])
             cut = next(breaks, None)
-        if token.word in vocab.breaks or _turns(found[-1], token.word):
+        ends = token.word in vocab.breaks and not _joins_sides(plain, i)
+        if ends or _turns(found[-1], token.word):
             found.append([])
         found[-1].append(token)
     return _with_subjects([part for part in found if part])
@@ -120,6 +124,11 @@ def _plain(found: list[Token]) -> list[Token]:
         kept.append(found[i]._replace(word="not") if words[i] in vocab.negations else found[i])
         i += 1
     return kept
+
+
+def _joins_sides(plain: list[Token], i: int) -> bool:
+    """Whether the word only joins the two sides: "training and validation loss"."""
+    return 0 < i < len(plain) - 1 and {plain[i - 1].word, plain[i + 1].word} == _SIDES
 
 
 def _turns(clause: list[Token], word: str) -> bool:

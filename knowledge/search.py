@@ -26,7 +26,7 @@ _EXACT = 5.0
 _UNKNOWN = 2.5
 _MOSTLY = 0.65
 _FLOORS = (5.0, 4.2, 1.5)
-_FLOORS_COVERED = (4.0, 2.3, 1.0)
+_FLOORS_COVERED = (4.0, 3.0, 1.0)
 _COVERED = 0.30
 _OUTWEIGHS = (14.0, 12.0, 6.0)
 
@@ -50,6 +50,11 @@ class Query:
     mentions: tuple[Mention, ...]
     meanings: tuple[Meaning, ...]
     elsewhere: int
+
+    @property
+    def topics(self) -> int:
+        """How many different words tell that it is about training."""
+        return len(vocabulary().topic & self.words.keys())
 
     @property
     def symptoms(self) -> dict[str, bool]:
@@ -148,7 +153,7 @@ class Index:
         known = sum(self._rarity[w] for w in query.words if w in self._rarity)
         unknown = _UNKNOWN * sum(w not in self._rarity for w in query.words)
         covered = known / max(known + unknown, 1e-9)
-        topical = min(len(vocabulary().topic & query.words.keys()), 2)
+        topical = min(query.topics, 2)
         floor = (_FLOORS_COVERED if covered >= _MOSTLY else _FLOORS)[topical]
         return covered >= _COVERED and best >= floor and best > _OUTWEIGHS[topical] * query.elsewhere
 

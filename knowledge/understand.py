@@ -56,7 +56,7 @@ def _leanings(query: Query, index: Index) -> dict[str, float]:
     affirmed = replace(query, words=query.affirmed)
     scores = {id_: index.text_score(id_, affirmed) for id_ in faults}
     best = max(scores.values(), default=0.0)
-    if best <= 0 or query.elsewhere:
+    if best <= 0 or query.elsewhere > query.topics:
         return {}
     height = CAP * min(1.0, best / _FULL)
     nats = {id_: height * (score / best) ** _SHARPNESS for id_, score in scores.items()}

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import math
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import time
 
 import pytest
 
+from knowledge.likelihood import LIKELIHOOD, probability
 from knowledge.load import load
+from knowledge.meanings import levels
 from knowledge.schema import Entry
 
 KB = load()
@@ -41,10 +44,23 @@ def test_a_diagnosis_is_complete(entry: Entry) -> None:
     assert entry.id not in {*entry.related, *(look.id for look in entry.look_alikes)}
 
 
-def test_two_look_alikes_differ_in_a_symptom() -> None:
+def test_two_look_alikes_can_be_told_apart_by_a_question() -> None:
     for entry in FAULTS:
         for look in entry.look_alikes:
-            assert entry.symptoms != KB.entries[look.id].symptoms, (entry.id, look.id)
+            other = KB.entries[look.id]
+            apart = max(abs(likely(entry, s) - likely(other, s)) for s in {**entry.symptoms, **other.symptoms})
+            assert apart >= 0.3, (entry.id, look.id)
+
+
+def likely(entry: Entry, symptom: str) -> float:
+    word = entry.symptoms.get(symptom)
+    return probability(word) if word else KB.symptoms[symptom].base_rate
+
+
+def test_a_quick_answer_says_something_about_its_own_question() -> None:
+    answers = [(s.id, answer) for s in KB.symptoms.values() for answer in s.answers]
+    assert answers
+    assert all(id_ in answer.means and len(answer.means) > 1 for id_, answer in answers)
 
 
 def test_every_symptom_can_be_asked_and_speaks_to_something() -> None:
@@ -127,3 +143,15 @@ def test_the_package_imports_neither_torch_nor_numpy_nor_a_face() -> None:
         "assert not bad, bad; assert 'rapidfuzz' not in loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_table_of_words_is_the_agreed_one() -> None:
+    assert LIKELIHOOD == {"always": 0.95, "often": 0.75, "sometimes": 0.40, "rarely": 0.10, "never": 0.02}
+    with pytest.raises(KeyError):
+        probability("mostly")
+
+
+def test_the_levels_of_guessing_are_logarithms() -> None:
+    for level in levels():
+        assert math.isclose(level.loss, math.log(level.classes), abs_tol=1e-5)
+        assert math.isclose(level.accuracy, 1 / level.classes, rel_tol=1e-2)

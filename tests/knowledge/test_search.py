@@ -1,6 +1,7 @@
 """Search finds the entry however people type, and says nothing when nothing fits."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,14 @@ def test_a_query_takes_less_than_ten_milliseconds() -> None:
         INDEX.search(query)
         times.append(time.perf_counter() - began)
     assert sorted(times)[18] < 0.05  # a generous bound for busy machines; some 3 ms as a rule
+
+
+def test_a_teams_own_entry_is_found_beside_the_built_in_ones(tmp_path: Path) -> None:
+    (tmp_path / "cluster-quota.yaml").write_text(
+        "id: cluster-quota\nkind: guide\ntitle: The quota of our cluster\nsummary: Jobs stop at the quota.\n"
+        "aliases: [job killed by quota, cluster quota exceeded]\n"
+    )
+    assert [hit.id for hit in Index(load([tmp_path])).search("my job was killed by the quota", 1)] == ["cluster-quota"]
 
 
 @settings(max_examples=60, deadline=None)

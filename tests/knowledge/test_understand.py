@@ -41,6 +41,11 @@ def told(text: str, asked: str | None = None) -> dict[str, bool]:
         ("we use amp", "mixed-precision-used", True),
         ("optimzer.step doesnt updat the weights", "weights-unchanged", True),
         ("the inputs are normalized", "inputs-not-scaled", False),
+        ("training and validation loss diverge", "val-loss-rises", True),
+        ("train acc 98%, val acc 70%", "train-good-val-bad", True),
+        ("98 percent in training while validation accuracy is around 71", "train-good-val-bad", True),
+        ("I use dropout 0.5 and weight decay 1e-4", "strong-regularization", False),
+        ("weight decay of 0.5", "strong-regularization", True),
     ],
 )
 def test_a_clause_says_yes_or_no(text: str, symptom: str, present: bool) -> None:
@@ -56,6 +61,8 @@ def test_a_clause_says_yes_or_no(text: str, symptom: str, present: bool) -> None
         ("the loss is 3.1 now", "loss-at-chance"),
         ("loss decreases slowly", "training-takes-too-long"),
         ("I set a random seed", "loss-at-chance"),
+        ("the loss stays at 0.7", "loss-at-chance"),
+        ("train acc 80%, val acc 79%", "train-good-val-bad"),
         ("learning rate 0.5 with SGD", "lr-above-common"),
     ],
 )
@@ -66,7 +73,8 @@ def test_what_is_not_said_is_not_understood(text: str, symptom: str) -> None:
 def test_a_leading_yes_or_no_answers_the_question() -> None:
     assert told("yes", "deep-network") == {"deep-network": True}
     assert told("Nope, only three", "deep-network")["deep-network"] is False
-    assert told("maybe", "deep-network") == {}
+    for doubt in ("maybe", "no idea", "not sure"):
+        assert told(doubt, "deep-network") == {}
 
 
 def test_more_than_the_answer_is_heard() -> None:
@@ -93,6 +101,11 @@ def test_leanings_favour_what_the_words_describe_and_are_bounded() -> None:
 
 def test_what_is_denied_does_not_lean() -> None:
     assert "overfitting" not in understand("it is not overfitting", INDEX).leanings
+
+
+def test_a_stray_word_of_another_subject_does_not_silence_the_rest() -> None:
+    leanings = understand("is softmax before CrossEntropyLoss wrong in this json config?", INDEX).leanings
+    assert max(leanings, key=lambda d: leanings[d]) == "loss-output-mismatch"
 
 
 def test_small_talk_leans_nowhere() -> None:

@@ -67,10 +67,10 @@ _MEDIA = frozenset(
     ]
 )
 _OTHER_FORMATS = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 (Keras) file; this format is not read yet"),
-    (b"GGUF", "a GGUF model; this format holds no training state and is not read"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras); this format is not read yet, so export the weights to safetensors"),
+    (b"GGUF", "a GGUF model; it holds no training state, so give the checkpoint it was made from"),
     (b"\x1f\x8b", "a gzip file; unpack it first"),
-    (b"PAR1", "a Parquet file; this format is not read yet"),
+    (b"PAR1", "a Parquet file; this format is not read yet, so export it as CSV"),
 )
 
 
@@ -152,6 +152,9 @@ def _take(file: Path, found: _Found) -> None:
         head = opened.read(4096)
     if head.startswith(b"version https://git-lfs"):
         raise Unreadable("a Git LFS pointer, not the file itself", str(file), "fetch it with `git lfs pull`")
+    for known, why in _unsupported(file, head):
+        if known:
+            raise Unreadable(why.partition("; ")[0], str(file), why.partition("; ")[2])
     if is_events(head):
         found.events[file.parent].append(file)
     elif head[:6] == b"\x93NUMPY" or (head[:4] == b"PK\x03\x04" and file.suffix == ".npz"):
@@ -163,7 +166,7 @@ def _take(file: Path, found: _Found) -> None:
     elif file.name.endswith(".index.json") and is_shard_index(file):
         found.indexes.append(file)
     else:
-        _take_text(file, head, size, found)
+        _take_text(file, size, found)
 
 
 def _regular(file: Path) -> int:
@@ -182,6 +185,15 @@ def _may_be_checkpoint(head: bytes, size: int) -> bool:
     zipped, pickled = head[:4] == b"PK\x03\x04", head[:1] == b"\x80" and head[1:2] in b"\x00\x01\x02\x03\x04\x05"
     tensors = len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size
     return zipped or pickled or tensors
+
+
+def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
+    """(whether it is this format, the sentence about it) for the formats that are recognised and not read."""
+    yield from ((head.startswith(magic), why) for magic, why in _OTHER_FORMATS)
+    onnx = head[:1] == b"\x08" and any(word in head[:200] for word in (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx"))
+    yield onnx, "an ONNX model; it holds no training state and is not read yet; give the checkpoint it was made from"
+    distributed = file.suffix == ".distcp" or (file.name == ".metadata" and b"torch.distributed.checkpoint" in head)
+    yield distributed, "part of a distributed checkpoint, not read yet; convert it with dcp_to_torch_save first"
 
 
 def _take_checkpoint(file: Path, found: _Found) -> None:
@@ -208,10 +220,7 @@ def _take_script(file: Path, found: _Found) -> None:
         found.scripts.append(Script(file, text))
 
 
-def _take_text(file: Path, head: bytes, size: int, found: _Found) -> None:
-    for magic, why in _OTHER_FORMATS:
-        if head.startswith(magic):
-            raise Unreadable(why.partition(";")[0], str(file), why.partition("; ")[2])
+def _take_text(file: Path, size: int, found: _Found) -> None:
     if size > LARGEST_TEXT:
         raise Unreadable(f"{size >> 20} MB of text is too much to be a training log", str(file), "give a shorter log")
     found.logs.append(read_log(file))

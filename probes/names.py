@@ -26,6 +26,7 @@ _SPLITS = {
     "test": "test testing tst",
 }
 _SPLIT_OF = {word: split for split, words in _SPLITS.items() for word in words.split()}
+SPLIT_WORDS = frozenset(_SPLIT_OF)
 _FILLER = frozenset(
     [
         "avg",

@@ -21,6 +21,42 @@ TENSOR_SHARE = 0.6
 MOST_VIEWS = 16
 """Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
 
+DATA_NAMES = frozenset(
+    [
+        "x",
+        "y",
+        "x_train",
+        "y_train",
+        "x_val",
+        "y_val",
+        "x_test",
+        "y_test",
+        "input",
+        "inputs",
+        "target",
+        "targets",
+        "image",
+        "images",
+        "label",
+        "labels",
+        "feature",
+        "features",
+        "data",
+        "train_x",
+        "train_y",
+        "val_x",
+        "val_y",
+        "test_x",
+        "test_y",
+        "sample",
+        "samples",
+        "tokens",
+        "input_ids",
+        "attention_mask",
+    ]
+)
+"""Names of tensors that are inputs and targets."""
+
 _NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
 _STEP_KEYS = [
     "global_step",
@@ -145,6 +181,8 @@ def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     if not node or not all(isinstance(k, str) for k in node):
         return False
     tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
+    if all(k.lower() in DATA_NAMES for k, v in node.items() if isinstance(v, LazyTensor)):
+        return False
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True
     return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)

@@ -8,7 +8,7 @@ from typing import Any
 from ..artifacts import Checkpoint
 from ..errors import Unreadable
 from .archive import Archive
-from .bundle import Bundle, take_apart
+from .bundle import DATA_NAMES, Bundle, take_apart
 from .lazy import LazyTensor, Span
 from .optimizer_state import read_optimizer
 from .safetensors_file import looks_like_safetensors, read_safetensors
@@ -55,10 +55,8 @@ def _format(tree: Any, form: str) -> str:
 
 def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: Any = None) -> Checkpoint:
     """A Checkpoint of the parts of a file."""
-    optimizers = [
-        read_optimizer(raw, key, _near(key, bundle.models), bundle.parameters, hints)
-        for key, raw in bundle.optimizers.items()
-    ]
+    models, parameters = _near(bundle)
+    optimizers = [read_optimizer(raw, key, models, parameters, hints) for key, raw in bundle.optimizers.items()]
     stateful = [o for o in optimizers if any(p.slots for p in o.parameters)]
     optimizer = next(iter(stateful or optimizers), None)
     tensors = bundle.tensors()
@@ -79,49 +77,15 @@ def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: A
     )
 
 
-def _near(key: str, models: dict[str, dict[str, LazyTensor]]) -> dict[str, dict[str, LazyTensor]]:
-    """The models under the names that the Checkpoint gives their tensors; all together last."""
-    if len(models) < 2:
-        return models
-    named = {path: {f"{path}.{n}" if path else n: t for n, t in model.items()} for path, model in models.items()}
+def _near(bundle: Bundle) -> tuple[dict[str, dict[str, LazyTensor]], dict[str, list[str]]]:
+    """(models, their parameters) under the names that the Checkpoint gives their tensors; all together last."""
+    if len(bundle.models) < 2:
+        return bundle.models, bundle.parameters
+    prefixes = {path: f"{path}." if path else "" for path in bundle.models}
+    named = {path: {prefixes[path] + n: t for n, t in model.items()} for path, model in bundle.models.items()}
+    parameters = {path: [prefixes[path] + n for n in names] for path, names in bundle.parameters.items()}
     together = {name: tensor for model in named.values() for name, tensor in model.items()}
-    return named | {"": together} if "" not in named else named
-
-
-DATA_NAMES = frozenset(
-    [
-        "x",
-        "y",
-        "x_train",
-        "y_train",
-        "x_val",
-        "y_val",
-        "x_test",
-        "y_test",
-        "input",
-        "inputs",
-        "target",
-        "targets",
-        "image",
-        "images",
-        "label",
-        "labels",
-        "feature",
-        "features",
-        "data",
-        "train_x",
-        "train_y",
-        "val_x",
-        "val_y",
-        "test_x",
-        "test_y",
-        "sample",
-        "samples",
-        "tokens",
-        "input_ids",
-        "attention_mask",
-    ]
-)
+    return (named | {"": together} if "" not in named else named), parameters
 
 
 def is_data(tree: Any) -> bool:
@@ -132,6 +96,8 @@ def is_data(tree: Any) -> bool:
         return bool(tree) and all(isinstance(v, LazyTensor) for v in tree)
     if not isinstance(tree, dict):
         return False
+    if tree and all(isinstance(v, dict) for v in tree.values()):
+        return all(is_data(v) for v in tree.values())
     tensors = [str(k).lower() for k, v in tree.items() if isinstance(v, LazyTensor) and v.numel > 1]
     return bool(tensors) and all(k in DATA_NAMES for k in tensors)
 

@@ -135,8 +135,10 @@ def optimizer_kind(
 ) -> tuple[str | None, str]:
     """(kind, how it is known): from the keys of state and groups; flags and class names tell Adam from AdamW."""
     options: dict[str, Any] = {}
+    decays = set[Any]()
     for group in groups:
         options |= group
+        decays |= {d for d in [group.get("weight_decay")] if isinstance(d, int | float)}
     slots = {key for state in states for key in state}
     kind = _kind_from_slots(slots, options)
     if kind is None:
@@ -150,7 +152,7 @@ def optimizer_kind(
         return ("adamw" if options["decoupled_weight_decay"] else "adam"), "flag"
     if named in ("adam", "adamw"):
         return named, "class"
-    if options.get("weight_decay") == 0.01:  # AdamW's default; Adam's is 0
+    if 0.01 in decays or (0 in decays and len(decays) > 1):  # AdamW's default (Adam's is 0); its usual no-decay group
         return "adamw", "weight-decay"
     return "adam", "keys"
 

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from ..names import axis, split_of, words
+from ..names import SPLIT_WORDS, axis, split_of, words
 
 _CLUTTER = re.compile(
     r"\d{4}[-/.]\d\d[-/.]\d\d[T ]?"  # dates
@@ -18,7 +18,7 @@ _CLUTTER = re.compile(
     r"|\S+\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
 )
 _BAR = re.compile(
-    r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
+    r"\d{1,3}%\s?\|[^|A-Za-z:]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
     r"|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
 )
 _PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
@@ -190,6 +190,10 @@ def _store(
             line.part = value / _value(total)
         if line.step is None or kind == "step":
             line.step = value
+    elif label and total is None and not bracketed and said and line.values and not set(words(label)) - SPLIT_WORDS:
+        metric = " ".join(w for w in words(line.values[-1][0]) if w not in SPLIT_WORDS)  # "loss train 0.5 valid 0.6"
+        line.values.append((f"{label} {metric}", said, value))
+        return line.values[-1][0]
     elif all(split_of(w) for w in words(label)):
         if total is not None and _value(total) > 0:
             line.part = value / _value(total)

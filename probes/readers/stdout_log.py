@@ -18,6 +18,7 @@ import numpy as np
 from ..artifacts import Log, Series
 from ..names import TELLING, canonical, words
 from .json_lines import records_log
+from .scripts import parse
 from .stdout_lines import Line, parse_line, phase
 from .table import number
 
@@ -49,6 +50,8 @@ _Key = tuple[bool, str, str | None]
 
 def read_stdout(path: Path, text: str) -> Log | None:
     """The log in `text`, or None if no curve is printed in it."""
+    if _is_python(text):
+        return None
     if rows := _DARKNET.findall(text):
         records = [{"iteration": int(i), "loss": m, "loss of the step": v, "lr": r} for i, v, m, r in rows]
         return records_log(path, "stdout", records)
@@ -61,6 +64,13 @@ def read_stdout(path: Path, text: str) -> Log | None:
     series = [s for c in curves if (s := _series(c)) is not None]
     long_enough = any(len(s.y) > 1 and set(words(s.column)) & TELLING for s in series)
     return Log(path, "stdout", tuple(_tell_apart(series, curves))) if long_enough else None
+
+
+def _is_python(text: str) -> bool:
+    """Whether a text is source code, which speaks of losses and steps too."""
+    if not re.search(r"^(?:def|class|import|from) ", text, re.M) or len(text) > 1_000_000:
+        return False
+    return parse(text) is not None
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -101,6 +111,7 @@ def _blocks(text: str) -> list[dict[str, float | None]]:
 
 def _curves(lines: list[Line | None]) -> list[_Curve]:
     repeats = Counter(line.template for line in lines if line is not None and _has_axis(line))
+    shapes = Counter(_shape(line) for line in lines if line is not None)
     curves: dict[_Key, _Curve] = {}
     context: Line | None = None
     since, standing, last_split = 0, None, None
@@ -125,10 +136,17 @@ def _curves(lines: list[Line | None]) -> list[_Curve]:
             context = None
         if not any(set(words(label)) & TELLING for label, _, _ in line.values):
             continue
-        if context is None or (not _has_axis(line) and repeats[context.template] < 2 and not context.values):
+        if context is None:
+            continue
+        if not _has_axis(line) and (shapes[_shape(line)] < 2 or (repeats[context.template] < 2 and not context.values)):
             continue
         _add(curves, line, context)
     return list(curves.values())
+
+
+def _shape(line: Line) -> tuple[str, ...]:
+    """The labels of a line: what stays when a loop prints it again."""
+    return tuple(label for label, _, _ in line.values)
 
 
 def _has_axis(line: Line) -> bool:

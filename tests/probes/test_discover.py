@@ -91,6 +91,8 @@ def why(folder: Path, name: str) -> str:
         ("model.bin", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "Git LFS pointer"),
         ("half.pt", b"PK\x03\x04" + b"\0" * 100, "cut short"),
         ("weights.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 50, "HDF5"),
+        ("net.onnx", b"\x08\x07\x12\x07pytorch\x1a\x012" + b"\0" * 90, "ONNX"),
+        ("__0_0.distcp", b"PK\x03\x04" + b"\0" * 90, "distributed checkpoint"),
         ("objects.pkl", b"\x80\x04N.", "not a checkpoint"),
         ("notes.txt", b"we should lower the learning rate\n", "no training curve"),
         ("noise", bytes(range(256)), "binary data"),

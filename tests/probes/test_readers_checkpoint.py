@@ -141,6 +141,16 @@ def test_slots_of_a_named_parameter_hold_its_moments(tmp_path: Path) -> None:
     assert checkpoint.optimizer.groups[0]["weight_decay"] == 0.1
 
 
+def test_two_whole_modules_keep_apart_and_the_optimizer_gets_the_firsts_names(tmp_path: Path) -> None:
+    model = small_model()
+    optimizer = torch.optim.Adam(model.parameters())
+    trained(optimizer, model)
+    torch.save({"model": model, "ema": small_model(), "optimizer": optimizer.state_dict()}, tmp_path / "c.pt")
+    checkpoint = read_checkpoint(tmp_path / "c.pt")
+    assert "model.0.weight" in checkpoint.tensors and "ema.0.weight" in checkpoint.tensors
+    assert checkpoint.optimizer is not None and checkpoint.optimizer.of("model.0.weight") is not None
+
+
 class Tied(torch.nn.Module):
     """An embedding whose weights are also the output layer's."""
 
@@ -262,7 +272,8 @@ def test_a_lying_safetensors_header_is_refused(tmp_path: Path, content: bytes) -
 
 
 def test_saved_inputs_and_targets_are_data(tmp_path: Path) -> None:
-    for content in ({"x": torch.randn(4, 2), "y": torch.randn(4)}, torch.randn(3), (torch.randn(2), torch.randn(2))):
+    batch = {"x": torch.randn(4, 2), "y": torch.randn(4)}
+    for content in (batch, {"train": batch, "val": batch}, torch.randn(3), (torch.randn(2), torch.randn(2))):
         torch.save(content, tmp_path / "d.pt")
         with pytest.raises(IsData):
             read_checkpoint(tmp_path / "d.pt")

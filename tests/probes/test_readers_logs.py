@@ -136,6 +136,8 @@ PRINTED = {
     "colours": "\x1b[32m[11/05 23:17:32 d2]: \x1b[0mepoch: {e}  total_loss: {a}  val_loss: {b}  max_mem: 4562M\n",
     "steps": "step {e}: train loss {a}, val loss {b}\n",
     "saved": "Epoch {e}: train loss {a} val loss {b}\nEpoch {e}: saving model to cp-000{e}.ckpt, best val loss 0.1\n",
+    "percent": "Epoch: {e} | Train Acc: 51.12% | Val Acc: 41.5% | Train Loss: {a} | Val Loss: {b}\n",
+    "tutorial": "EPOCH {e}:\nLOSS train {a} valid {b}\n",
     "table": "| {e} | {a} | {b} |\n",
 }
 

@@ -8,31 +8,34 @@ say what is missing.
 import importlib
 import importlib.util
 import json
-import os
 import sys
+from pathlib import Path
 
 PACKAGE = "_nnd_probes"
 
 
-def missing():
+def missing() -> str:
     """What keeps this interpreter from being used, as one phrase; "" if nothing does."""
-    if sys.version_info < (3, 11):
-        return "it is Python %d.%d, and 3.11 is the oldest that works" % sys.version_info[:2]
+    major, minor = sys.version_info[:2]
+    if (major, minor) < (3, 11):
+        return f"it is Python {major}.{minor}, and 3.11 is the oldest that works"
     absent = [name for name in ("numpy", "torch") if importlib.util.find_spec(name) is None]
-    return "it has no %s" % " and no ".join(absent) if absent else ""
+    return f"it has no {' and no '.join(absent)}" if absent else ""
 
 
-def main():
-    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
-    sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != here]
+def main() -> None:
+    """Loads the package under its private name and serves requests until stdin ends."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]
     why = missing()
     if why:
         error = {"what": why, "where": sys.executable, "do": "give --python an interpreter with torch and numpy"}
-        sys.stdout.write(json.dumps({"fatal": error}) + "\n")
+        print(json.dumps({"fatal": error}))
         return
     spec = importlib.util.spec_from_file_location(
-        PACKAGE, os.path.join(here, "__init__.py"), submodule_search_locations=[here]  # noqa: PTH118
+        PACKAGE, str(here / "__init__.py"), submodule_search_locations=[str(here)]
     )
+    assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)

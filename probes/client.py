@@ -1,7 +1,7 @@
 """The parent's side of the worker: starts it, asks it, outlives it. Standard library only; safe from several threads.
 
-Whatever happens to the child (killed, hung, out of memory, cancelled) becomes one sentence; the next call starts a fresh
-one and opens the same files again.
+Whatever happens to the child (killed, hung, out of memory, cancelled) becomes one sentence; the next call starts a
+fresh one and opens the same files again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from .artifacts import Progress
 from .errors import Unreadable
-from .finding import Finding
+from .finding import Finding, Status
 from .protocol import LONGEST_LINE, Message, decode, encode
+
+if TYPE_CHECKING:  # artifacts imports NumPy, which the parent does not need
+    from .artifacts import Progress
 
 BOOT = Path(__file__).resolve().parent / "boot.py"
 OPEN_TIMEOUT = 600.0
@@ -58,7 +60,9 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -66,22 +70,28 @@ class Worker:
         """The last lines that the child (or the person's code in it) printed."""
         return tuple(self._child.stderr) if self._child else ()
 
-    def open(self, paths: Sequence[str | Path], target: str | Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
-        """Reads files and folders and describes them (see `describe`). Raises Unreadable, also if the worker dies of them."""
-        request = {"do": "open", "paths": [str(p) for p in paths], "target": str(target) if target else None}
-        with self._lock:
+    def open(
+        self, paths: Sequence[str | Path], target: str | Path | None = None, on_progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Reads files and folders; returns what `describe` says. Raises Unreadable, also if the worker dies of it."""
+        names = [str(p) for p in paths]
+        request: Message = {"do": "open", "paths": names, "target": str(target) if target else None}
+        with self._lock, self._working():
             self._opened = None
-            where = ", ".join(request["paths"] or [])[:300]  # type: ignore[arg-type]
             try:
                 described: dict[str, Any] = self._call(request, OPEN_TIMEOUT, on_progress)
             except _Died as death:
-                raise Unreadable(f"reading it failed: {death.why}", where, death.do or "look at the files one by one") from None
+                raise Unreadable(
+                    f"reading it failed: {death.why}",
+                    ", ".join(names)[:300],
+                    death.do or "look at the files one by one",
+                ) from None
             self._opened = request
             return described
 
     def run(self, probe_id: str, on_progress: Progress | None = None) -> Finding:
         """Runs one probe on what was opened. Whatever dies, a Finding comes back."""
-        with self._lock:
+        with self._lock, self._working():
             if self._opened is None:
                 return Finding(probe_id, "nothing was opened", "could-not-check", needs="a file or run folder")
             start = time.monotonic()
@@ -89,7 +99,7 @@ class Worker:
                 self._ensure()
                 return Finding.from_json(self._call({"do": "run", "probe": probe_id}, self._timeout, on_progress))
             except _Died as death:
-                status = "could-not-check" if death.asked else "crashed"
+                status: Status = "could-not-check" if death.asked else "crashed"
                 return Finding(probe_id, death.why, status, needs=death.do, seconds=time.monotonic() - start)
             except Unreadable as error:
                 return Finding(probe_id, f"{error.where}: {error.what}", "could-not-check", needs=error.do)
@@ -116,19 +126,23 @@ class Worker:
         assert self._opened is not None
         self._call(self._opened, OPEN_TIMEOUT, None)
 
-    def _call(self, request: Message, timeout: float, on_progress: Progress | None) -> Any:
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """While a call lasts, `cancel` ends it; between calls it does nothing."""
         self._cancelled.clear()
         self._busy = True
         try:
-            if self._child is None or not self._child.alive:
-                if self._child is not None:
-                    self._child.close()
-                self._child = _Child(self._python, self._memory_mb)
-            return self._converse(self._child, request, timeout, on_progress)
+            yield
         finally:
             self._busy = False
 
-    def _converse(self, child: _Child, request: Message, timeout: float, on_progress: Progress | None) -> Any:
+    def _call(self, request: Message, timeout: float, on_progress: Progress | None) -> Any:
+        """The result of one request. Raises _Died, or Unreadable as the worker said."""
+        if self._child is None or not self._child.alive:
+            if self._child is not None:
+                self._child.close()
+            self._child = _Child(self._python, self._memory_mb)
+        child = self._child
         deadline = time.monotonic() + timeout
         child.send(request)
         while True:
@@ -151,7 +165,10 @@ class Worker:
                 child.close()
                 if self._cancelled.is_set():
                     raise _Died("it was cancelled", asked=True)
-                raise _Died(child.epitaph(), "the worker's memory limit or the machine's memory may be too small" if child.starved else "")
+                raise _Died(
+                    child.epitaph(),
+                    "the worker's memory limit or the machine's memory may be too small" if child.starved else "",
+                )
             elif "error" in reply:
                 raise Unreadable(**reply["error"])
             else:
@@ -168,7 +185,9 @@ class _Child:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
             )
         except OSError as error:
-            raise Unreadable(f"cannot be started ({error.strerror})", python, "give --python a Python interpreter") from error
+            raise Unreadable(
+                f"cannot be started ({error.strerror})", python, "give --python a Python interpreter"
+            ) from error
         self.stderr: deque[str] = deque(maxlen=40)
         self._replies: queue.Queue[Message] = queue.Queue()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._drain)]
@@ -229,7 +248,8 @@ class _Child:
         assert stream is not None
         with contextlib.suppress(OSError, ValueError):
             while line := stream.readline(LONGEST_LINE):
-                self._replies.put(decode(line))
+                with contextlib.suppress(ValueError):  # an interpreter's start-up files may print before we do
+                    self._replies.put(decode(line))
         self._replies.put({"died": True})
 
     def _drain(self) -> None:

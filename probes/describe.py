@@ -63,7 +63,7 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def count_nonfinite(tensors: Mapping[str, Tensor]) -> tuple[int, list[str]]:
-    """(elements that are NaN or infinite, sentences about tensors that could not be read). Shared numbers are read once."""
+    """(elements that are NaN or infinite, sentences about unreadable tensors). Shared numbers are read once."""
     total, problems, counted = 0, list[str](), dict[Any, int]()
     for name, tensor in tensors.items():
         if not tensor.dtype.startswith(("float", "bfloat", "complex")):

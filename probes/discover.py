@@ -16,6 +16,7 @@ from .readers.checkpoint import IsData, read_checkpoint
 from .readers.log import read_log
 from .readers.optimizer_state import attach
 from .readers.scripts import offers_target, parse, trains
+from .readers.sharded import is_shard_index, join_shards
 from .readers.tensorboard import is_events, read_tensorboard
 from .readers.text import read_text
 
@@ -78,6 +79,7 @@ class _Found:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     events: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    indexes: list[Path] = field(default_factory=list)
     data: list[Path] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
     targets: list[Path] = field(default_factory=list)
@@ -122,7 +124,7 @@ def _files(path: Path, found: _Found) -> Iterator[Path]:
     except OSError as error:
         raise Unreadable("there is no such file or folder", str(path), "check the path") from error
     if not stat.S_ISDIR(mode):
-        yield path
+        yield path.resolve() if path.is_symlink() else path
         return
     count = 0
     for folder, folders, names in os.walk(path):
@@ -155,12 +157,11 @@ def _take(file: Path, found: _Found) -> None:
     elif head[:6] == b"\x93NUMPY" or (head[:4] == b"PK\x03\x04" and file.suffix == ".npz"):
         found.data.append(file)
     elif _may_be_checkpoint(head, size):
-        try:
-            found.checkpoints.append(read_checkpoint(file))
-        except IsData:
-            found.data.append(file)
+        _take_checkpoint(file, found)
     elif file.suffix == ".py":
         _take_script(file, found)
+    elif file.name.endswith(".index.json") and is_shard_index(file):
+        found.indexes.append(file)
     else:
         _take_text(file, head, size, found)
 
@@ -169,9 +170,7 @@ def _regular(file: Path) -> int:
     """The size of a regular file. Raises Unreadable for links, pipes, devices and empty files."""
     status = file.lstat()
     if stat.S_ISLNK(status.st_mode):
-        status = file.stat() if file.exists() else status
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("a link to nothing that can be read", str(file), "give the file that it should point to")
+        raise Unreadable("a link; links inside folders are not followed", str(file), "give the file that it points to")
     if not stat.S_ISREG(status.st_mode):
         raise Unreadable("a pipe, socket or device, not a file", str(file), "give a regular file")
     if status.st_size == 0:
@@ -183,6 +182,19 @@ def _may_be_checkpoint(head: bytes, size: int) -> bool:
     zipped, pickled = head[:4] == b"PK\x03\x04", head[:1] == b"\x80" and head[1:2] in b"\x00\x01\x02\x03\x04\x05"
     tensors = len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size
     return zipped or pickled or tensors
+
+
+def _take_checkpoint(file: Path, found: _Found) -> None:
+    try:
+        checkpoint = read_checkpoint(file)
+    except IsData:
+        found.data.append(file)
+        return
+    if not (checkpoint.tensors or checkpoint.optimizer or checkpoint.warnings):
+        settings = ", ".join(list(checkpoint.hyper)[:4])
+        why = f"it holds no model weights and no optimizer state{f' (but {settings})' if settings else ''}"
+        raise Unreadable(why, str(file), "give the file with the weights")
+    found.checkpoints.append(checkpoint)
 
 
 def _take_script(file: Path, found: _Found) -> None:
@@ -217,7 +229,7 @@ def _artifacts(found: _Found, target: Path | None) -> Artifacts:
         found.warnings.append(f"{len(found.unknown) - MOST_UNKNOWN} more files were not understood.")
     scripts = sorted(found.scripts, key=lambda s: ("train" not in s.path.stem.lower(), len(s.path.parts), s.path))
     return Artifacts(
-        checkpoints=tuple(in_training_order(_with_optimizers(found.checkpoints))),
+        checkpoints=tuple(in_training_order(_with_optimizers(_with_shards(found)))),
         logs=tuple(found.logs),
         target=Path(target) if target else None,
         target_candidate=found.targets[0] if found.targets else None,
@@ -240,6 +252,17 @@ def in_training_order(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
     return sorted(checkpoints, key=key)
 
 
+def _with_shards(found: _Found) -> list[Checkpoint]:
+    """The checkpoints, with the shards that an index lists joined into one."""
+    checkpoints = list(found.checkpoints)
+    for index in found.indexes:
+        try:
+            checkpoints = join_shards(index, checkpoints)
+        except Unreadable as error:
+            found.unknown.append(Unknown(index, f"{error.what}; {error.do}"))
+    return checkpoints
+
+
 def _with_optimizers(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
     """Joins a folder's one model file and one optimizer file, as Trainer, accelerate and skorch save them."""
     folders: dict[Path, list[Checkpoint]] = defaultdict(list)
@@ -249,7 +272,7 @@ def _with_optimizers(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
     for inside in folders.values():
         models = [c for c in inside if c.tensors and c.optimizer is None]
         alone = [c for c in inside if not c.tensors and c.optimizer is not None]
-        rest = [c for c in inside if c.tensors or c.optimizer is not None] if models else inside
+        rest = inside
         if len(models) == 1 and len(alone) == 1 and alone[0].optimizer is not None:
             model, optimizer = models[0], attach(alone[0].optimizer, models[0].tensors)
             step = model.step if model.step is not None else alone[0].step

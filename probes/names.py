@@ -13,6 +13,13 @@ CORE = frozenset(
     {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")} | {"lr", "grad_norm", "rollout/reward"}
 )
 
+_TELLING_WORDS = """
+loss accuracy lr rate reward rew return score perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error
+bleu rouge wer cer dice top1 top5 prec norm gnorm tel trl kl entropy elbo ade fde
+"""
+TELLING = frozenset(_TELLING_WORDS.split())
+"""Words of which a training curve's name has at least one."""
+
 _SPLITS = {
     "train": "train training trn tr",
     "val": "val valid validation eval evaluation evaluate dev vl",
@@ -38,6 +45,7 @@ _FILLER = frozenset(
         "value",
         "final",
         "current",
+        "de",
         "iter",
     ]
 )
@@ -47,6 +55,7 @@ _LOSS = {("loss",), ("total", "loss"), ("loss", "total"), ("cross", "entropy"), 
 _ACCURACY = {
     ("accuracy",),
     ("accuracy", "1"),
+    ("prec", "1"),
     ("accuracy", "top1"),
     ("accuracy", "top", "1"),
     ("top1", "accuracy"),
@@ -59,6 +68,7 @@ _ACCURACY = {
 }
 _TOP5 = {
     ("accuracy", "5"),
+    ("prec", "5"),
     ("accuracy", "top5"),
     ("accuracy", "top", "5"),
     ("top5", "accuracy"),
@@ -135,40 +145,42 @@ _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
 
 _FOREIGN = {
-    "学习率": "lr", "学習率": "lr", "학습률": "lr", "скорость обучения": "lr", "tasa de aprendizaje": "lr", "taxa de aprendizado": "lr",
-    "训练": "train", "訓練": "train", "学習": "train", "학습": "train", "훈련": "train", "на обучении": "train", "entrenamiento": "train", "treino": "train",
-    "验证": "val", "検証": "val", "검증": "val", "validación": "val", "validação": "val", "валидации": "val",
-    "测试": "test", "テスト": "test", "테스트": "test", "на тесте": "test", "prueba": "test",
-    "损失": "loss", "損失": "loss", "손실": "loss", "ошибка": "loss", "потери": "loss", "pérdida": "loss", "perda": "loss",
-    "准确率": "accuracy", "精度": "accuracy", "정확도": "accuracy", "точность": "accuracy", "acurácia": "accuracy", "precisión": "accuracy",
-    "轮次": "epoch", "エポック": "epoch", "에폭": "epoch", "에포크": "epoch", "эпоха": "epoch", "época": "epoch",
-    "平均": "avg", "средняя": "avg", " de ": " ",
-}  # fmt: skip
+    foreign: english
+    for english, many in {
+        "lr": "学习率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado",
+        "train": "训练, 訓練, 学習, 학습, 훈련, на обучении, entrenamiento, treino",
+        "val": "验证, 検証, 검증, validación, validação, валидации",
+        "test": "测试, テスト, 테스트, на тесте, prueba",
+        "loss": "损失, 損失, 손실, ошибка, потери, pérdida, perda",
+        "accuracy": "准确率, 精度, 정확도, точность, acurácia",
+        "epoch": "轮次, エポック, 에폭, 에포크, эпоха, época",
+        "avg": "平均, средняя",
+    }.items()
+    for foreign in many.split(", ")
+}
+
+_FOREIGN_WORD = re.compile(
+    "|".join(rf"\b{w}\b" if w.isascii() else w for w in sorted(_FOREIGN, key=len, reverse=True)), re.I
+)
 
 _AXES = {
-    "epoch": {("epoch",), ("epochs",), ("ep",), ("epoch", "num"), ("total", "epochs"), ("current", "epoch"), ("epoch", "id")},
+    "epoch": {"epoch", "epochs", "ep", "epoch num", "total epochs", "current epoch", "epoch id"},
     "step": {
-        ("s",), ("step",), ("steps",), ("global", "step"), ("iter",), ("iters",), ("iteration",), ("iterations",), ("it",), ("iter", "num"),
-        ("timestep",), ("timesteps",), ("total", "timesteps"), ("time", "total", "timesteps"), ("num", "timesteps"), ("train", "step"),
-        ("train", "steps"), ("training", "iter"), ("training", "step"), ("n", "iter"), ("steps", "done"), ("num", "updates"), ("update",),
-        ("total", "steps"), ("trainer", "global", "step"), ("env", "steps"),
+        *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
+        *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
+        *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
+        *("steps done", "num updates", "update"),
     },
-    "episode": {("episode",), ("episodes",), ("batch",), ("total", "episodes"), ("batch", "id"), ("round",), ("server", "round")},
-}  # fmt: skip
+    "episode": {"episode", "episodes", "total episodes", "batch", "batch id", "round", "server round"},
+}
 
 
 @lru_cache(8192)
 def words(raw: str) -> tuple[str, ...]:
     """The words of a name in lower case: cut at punctuation, at camelCase, and known foreign words put into English."""
     text = raw.strip().strip("\ufeff")
-    for foreign, english in _FOREIGN.items():
-        if not foreign.isascii() or foreign == " de ":
-            text = (
-                re.sub(re.escape(foreign), f" {english} ", text, flags=re.I)
-                if foreign.lower() in text.lower()
-                else text
-            )
-    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:300])
+    text = _FOREIGN_WORD.sub(lambda m: f" {_FOREIGN[m[0].lower()]} ", text[:300])
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     found = [w for w in re.split(r"[\W_]+", text.lower()) if w]
     return tuple(_ALIASES.get(w, w) for w in found)
 
@@ -176,7 +188,7 @@ def words(raw: str) -> tuple[str, ...]:
 @lru_cache(8192)
 def axis(raw: str) -> str | None:
     """ "epoch", "step" or "episode" if the name is that of an x axis, else None."""
-    found = words(raw)
+    found = " ".join(words(raw))
     return next((kind for kind, names in _AXES.items() if found in names), None)
 
 
@@ -233,7 +245,7 @@ def _metric(rest: list[str]) -> str | None:
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"
-    if joined in ("map5095", "map05095", "map5095b", "map"):
+    if joined in ("map5095", "map0595", "map05095", "map5095b", "map"):
         return "map50_95"
     return None
 

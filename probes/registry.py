@@ -10,10 +10,12 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .artifacts import Run
 from .errors import Unreadable
+
+if TYPE_CHECKING:  # artifacts imports NumPy
+    from .artifacts import Run
 
 HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Reads", "Cannot tell")
 KINDS = frozenset({"checkpoint", "log", "target", "data", "script"})
@@ -64,7 +66,9 @@ def read_spec(path: Path) -> ProbeSpec:
     literals = _literals(tree)
     needs, speaks_to = _texts(literals, "NEEDS", path), _texts(literals, "SPEAKS_TO", path)
     if unknown := set(needs) - KINDS:
-        raise Unreadable(f"NEEDS has unknown kinds: {', '.join(sorted(unknown))}", str(path), f"use {', '.join(sorted(KINDS))}")
+        raise Unreadable(
+            f"NEEDS has unknown kinds: {', '.join(sorted(unknown))}", str(path), f"use {', '.join(sorted(KINDS))}"
+        )
     cost = literals.get("COST")
     if not isinstance(cost, str) or cost not in COSTS:
         raise Unreadable('COST must be "file" or "batch"', str(path), "set it")

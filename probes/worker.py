@@ -6,6 +6,7 @@ What a person's code prints goes to stderr: the real stdout is kept for the prot
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def limit_memory(megabytes: int) -> None:
-    """Lets allocations fail above a limit (0: none), where the system can: an error is better than a swapping machine."""
+    """Lets allocations fail above a limit (0: none) where the system can: better an error than a swapping machine."""
     try:
         import resource
     except ImportError:
@@ -48,7 +49,8 @@ def limit_memory(megabytes: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         wanted = megabytes << 20
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        with contextlib.suppress(ValueError, OSError):  # macOS knows the name and refuses
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
@@ -70,7 +72,7 @@ class Server:
 
     def answer(self, request: Message) -> None:
         """Does what a request asks and sends one `result` or `error`, after any number of `progress`."""
-        number = request.get("id")
+        number, self._last = request.get("id"), 0.0
         try:
             self._send({"id": number, "result": self._do(request)})
         except Unreadable as error:
@@ -104,7 +106,7 @@ class Server:
             finding = Finding(probe, "it ran out of memory", "crashed", needs="a higher memory limit")
         except Unreadable as error:
             finding = Finding(probe, f"could not read {error.where}: {error.what}", "could-not-check", needs=error.do)
-        except BaseException as error:  # noqa: B036 - a person's code may call exit() or raise KeyboardInterrupt
+        except BaseException as error:
             traceback.print_exc()
             finding = Finding(probe, f"it stopped with {_in_words(error)}", "crashed")
         return _timed(finding, time.monotonic() - start)

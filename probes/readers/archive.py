@@ -39,6 +39,9 @@ class Archive:
                 )
             self._infos[info.filename] = info
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._infos
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._infos)

@@ -17,7 +17,7 @@ from .torch_values import number_list, scalar
 DEEPEST = 64
 MOST_NODES = 5_000_000
 TENSOR_SHARE = 0.6
-"""Of the values of a state dict at least this share is tensors (of 102 real files; the rest is `_extra_state` and numbers)."""
+"""Of a state dict's values at least this share is tensors (102 real files); the rest is `_extra_state` and numbers."""
 MOST_VIEWS = 16
 """Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
 
@@ -147,7 +147,7 @@ def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True
-    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 for t in tensors)
+    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
 
 
 def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | None:

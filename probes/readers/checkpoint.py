@@ -62,8 +62,6 @@ def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: A
     stateful = [o for o in optimizers if any(p.slots for p in o.parameters)]
     optimizer = next(iter(stateful or optimizers), None)
     tensors = bundle.tensors()
-    if not tensors and optimizer is None and not bundle.warnings:
-        bundle.warnings.append("no model weights and no optimizer state were found in this file.")
     if len(optimizers) > 1:
         bundle.warnings.append(f"the file holds {len(optimizers)} optimizers; the first with state is shown.")
     step = bundle.step if bundle.step is not None else optimizer.step if optimizer else None
@@ -127,7 +125,7 @@ DATA_NAMES = frozenset(
 
 
 def is_data(tree: Any) -> bool:
-    """Whether an object tree is a saved batch or data set: a tensor, a few tensors, or tensors named x, y, inputs ..."""
+    """Whether an object tree is a saved batch or data set: a tensor, several, or tensors named x, y, inputs ..."""
     if isinstance(tree, LazyTensor):
         return True
     if isinstance(tree, list | tuple):

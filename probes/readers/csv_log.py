@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import pairwise
 from pathlib import Path
 
 from ..artifacts import Log
 from ..names import axis
+from .json_lines import KIND_KEYS, records_log
 from .table import MISSING, Cell, Column, is_training_log, number, series_of
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -21,6 +23,10 @@ def read_csv(path: Path, text: str) -> Log | None:
     for rows in _tables(text):
         header, body = rows[0], rows[1:]
         columns, words = _columns(header, body)
+        if any(w.lower() in KIND_KEYS for w in words):  # long form: a row says which split it is of
+            records = [{k.lower() if k in words else k: v for k, v in zip(header, row, strict=True)} for row in body]
+            if (found := records_log(path, "csv", records)) is not None:
+                return found
         if is_training_log(columns, words):
             restarts = _restarts(columns)
             note = f"the {restarts[0]} column goes back {restarts[1]} times: several runs or a resume in one file."
@@ -46,7 +52,22 @@ def _tables(text: str) -> list[list[list[str]]]:
             except csv.Error:
                 continue
             found.append(_tidy(rows))
+    if table := _blank_table(lines):
+        found.append(table)
     return [rows for rows in found if len(rows) > 1]
+
+
+def _blank_table(lines: list[str]) -> list[list[str]]:
+    """A table printed with blanks between columns (fastai): a header that begins with "epoch", rows of its width."""
+    rows: list[list[str]] = []
+    for line in lines:
+        cells = line.split()
+        if not rows:
+            if len(cells) > 2 and axis(cells[0]) == "epoch" and not any(number(c) is not None for c in cells):
+                rows.append(cells)
+        elif len(cells) == len(rows[0]) and number(cells[0]) is not None:
+            rows.append(cells)
+    return rows
 
 
 def _is_comment(line: str, following: list[str]) -> bool:
@@ -94,7 +115,7 @@ def _restarts(columns: list[Column]) -> tuple[str, int]:
     for column in columns:
         if axis(column.name):
             values = column.values
-            back = sum(1 for a, b in zip(values, values[1:], strict=False) if b < a and b <= values[0] + 1)
+            back = sum(1 for a, b in pairwise(values) if b < a and b <= values[0] + 1)
             return column.name, back
     return "", 0
 

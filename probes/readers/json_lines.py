@@ -13,6 +13,7 @@ from ..names import axis, split_of, words
 from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
+KIND_KEYS = ("mode", "split", "phase", "stage", "set", "subset", "type")
 Record = dict[str, Any]
 
 
@@ -70,36 +71,29 @@ def _trainer_state(path: Path, history: list[Any]) -> Log | None:
 def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
     """The log in a list of records, or None if they are no curve.
 
-    Records that know no split of their own are evaluation when others beside them hold the training loss.
+    Records say their split themselves (`"mode": "val"`); where they do not, those without a training loss are
+    evaluation when others beside them have one.
     """
     flat = [_flatten(r) for r in records]
-    training = [r for r in flat if _is_training(r)]
-    evaluation = [r for r in flat if not _is_training(r)] if 0 < len(training) < len(flat) else []
-    named = [r for r in evaluation if any(split_of(k) for k in r)]
-    if len(named) * 2 > len(evaluation) or not evaluation:
-        columns = record_columns(flat, None)
-    else:
-        columns = record_columns(training, None) + record_columns(evaluation, "val")
-    texts = _text_keys(records)
-    if not is_training_log(columns, texts):
+    kinds = [_kind(r) for r in flat]
+    if not any(kinds) and any(map(_is_training, flat)):
+        kinds = [None if _is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
+    groups = {kind: [r for r, k in zip(flat, kinds, strict=True) if k == kind] for kind in dict.fromkeys(kinds)}
+    columns = {kind: record_columns(group, kind) for kind, group in groups.items()}
+    if not is_training_log([c for group in columns.values() for c in group], _text_keys(records)):
         return None
-    return Log(path, form, tuple(_merged(training, evaluation, columns)))
+    return Log(path, form, tuple(s for group in columns.values() for s in series_of(group)))
 
 
-def _merged(training: list[Record], evaluation: list[Record], columns: list[Column]) -> list[Any]:
-    """Series of both kinds of record, each over the axis of its own records."""
-    own = [c for c in columns if c.split is None]
-    other = [c for c in columns if c.split is not None]
-    return series_of(own) + series_of(other)
+def _kind(record: Record) -> str | None:
+    """The split that a record says it is of."""
+    said = [split_of(record[key]) for key in KIND_KEYS if isinstance(record.get(key), str)]
+    return next(filter(None, said), None)
 
 
 def _is_training(record: Record) -> bool:
-    if isinstance(record.get("mode"), str):
-        return split_of(record["mode"]) == "train"
-    return (
-        any(set(words(k)) & {"loss", "lr"} and split_of(k) in (None, "train") for k in record)
-        or "learning_rate" in record
-    )
+    telling = any(set(words(k)) & {"loss", "lr"} and split_of(k) in (None, "train") for k in record)
+    return telling or "learning_rate" in record
 
 
 def _flatten(record: Record) -> Record:
@@ -129,7 +123,7 @@ def _text_keys(records: list[Record]) -> list[str]:
     return [
         k
         for k in records[0]
-        if k != "mode" and all(isinstance(r.get(k), str) and _value(r[k]) is None for r in records)
+        if k not in KIND_KEYS and all(isinstance(r.get(k), str) and _value(r[k]) is None for r in records)
     ]
 
 
@@ -155,7 +149,7 @@ def _list_columns(tree: Record, prefix: str = "") -> list[Column]:
     """Columns of {"loss": [...], "val_loss": [...]}, also one level down: {"train": {"loss": [...]}}."""
     columns = []
     for key, value in tree.items():
-        if isinstance(value, dict) and not prefix and split_of(key):
+        if isinstance(value, dict) and not prefix and all(split_of(w) for w in words(key)):
             columns += _list_columns(value, f"{key}/")
         elif isinstance(value, list) and value and all(_is_number(v) for v in value):
             columns.append(Column(prefix + key, [_value(v) for v in value]))

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ..artifacts import Array
 from ..errors import Unreadable
@@ -146,7 +145,7 @@ class Storage:
     fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class LazyTensor:
     """A view of a storage: `offset` and `strides` count elements, not bytes. Implements `artifacts.Tensor`."""
 
@@ -192,7 +191,8 @@ class LazyTensor:
         reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         flat = self._read(self.offset, reach + 1)
         steps = tuple(stride * flat.itemsize for stride in self.strides)
-        return np.lib.stride_tricks.as_strided(flat, self.shape, steps).copy()
+        strided: Array = np.lib.stride_tricks.as_strided(flat, self.shape, steps)
+        return strided.copy()
 
     def chunks(self, limit: int = 8 << 20) -> Iterator[tuple[int, Array]]:
         """Rows in order; see `artifacts.Tensor`. Raises Unreadable."""
@@ -253,19 +253,20 @@ def dense(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def decode(numbers: Array, dtype: str) -> Array:
     """Stored bytes as numbers NumPy can compute with: half and quarter types become float32, bool becomes bool."""
+    plain: Array = numbers
     if dtype == "bfloat16":
-        return (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    if dtype == "float16":
-        return numbers.astype(np.float32)
-    if dtype == "bool":
-        return numbers != 0
-    if dtype.startswith("float8"):
-        return _float8(dtype)[numbers]
-    return numbers
+        plain = (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    elif dtype == "float16":
+        plain = numbers.astype(np.float32)
+    elif dtype == "bool":
+        plain = numbers != 0
+    elif dtype.startswith("float8"):
+        plain = _float8(dtype)[numbers]
+    return plain
 
 
 @cache
-def _float8(dtype: str) -> npt.NDArray[np.float32]:
+def _float8(dtype: str) -> Array:
     """All 256 values of an 8-bit float type (OCP 8-bit floating point; the "fnuz" kind has one NaN and no infinity)."""
     return np.array([_float8_value(code, dtype) for code in range(256)], np.float32)
 

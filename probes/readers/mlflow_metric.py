@@ -1,4 +1,4 @@
-"""MLflow's file store: a file a metric, named like it, under a folder `metrics`; its lines are `milliseconds value step`."""
+"""MLflow's file store: one file a metric, named like it, in a folder `metrics`; lines are `milliseconds value step`."""
 
 from __future__ import annotations
 

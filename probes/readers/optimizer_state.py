@@ -16,7 +16,10 @@ from .lazy import LazyTensor
 from .pickle_stream import Inert, Name
 from .torch_values import scalar
 
-SETTLES = "a target file with build_model() and build_optimizer(model), or saving an optimizer that was given named_parameters(), would settle it"
+SETTLES = (
+    "a target file with build_model() and build_optimizer(model), or saving an optimizer that was given "
+    "named_parameters(), would settle it"
+)
 Shape = tuple[int, ...]
 
 _CLASSES = [
@@ -111,8 +114,8 @@ def _slots(state: Any) -> tuple[dict[str, LazyTensor], float | None]:
 
 
 def _options(group: dict[str, Any]) -> dict[str, Any]:
-    plain = simplify({k: v for k, v in group.items() if k not in ("params", "param_names")}, [1000])
-    return dict(plain) if isinstance(plain, dict) else {}
+    budget = [1000]
+    return {str(k): simplify(v, budget) for k, v in group.items() if k not in ("params", "param_names")}
 
 
 def _shape(slots: dict[str, LazyTensor]) -> Shape | None:
@@ -306,10 +309,61 @@ def _partial(order: list[str], shapes: list[Shape | None]) -> str:
 def _by_shape(
     models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]], shapes: list[Shape | None]
 ) -> tuple[Names, str, str]:
+    """Names where they are certain: by the one way to fit the states into a model's order, else by unique shapes."""
+    lists = [(_parameter_names(model, parameters.get(path)), model) for path, model in models.items()]
+    for names, model in lists:
+        if (found := _embedded(names, model, shapes)) is not None:
+            certain = sum(n is not None for n in found)
+            note = f"the optimizer lists {len(found)} of {len(names)} parameters"
+            if certain == len(found):
+                return found, "order", note
+            if certain:
+                return found, "shapes", f"{note}, and {len(found) - certain} of them could be several; {SETTLES}"
+    found = _unique_shapes(*lists[0], shapes)
+    certain = sum(n is not None for n in found)
+    note = (
+        f"the optimizer's order does not match the model's: {certain} of {len(found)} states have a unique shape and "
+        f"are named; {SETTLES}"
+    )
+    return found, "shapes" if certain else "ambiguous", note
+
+
+def _parameter_names(model: dict[str, LazyTensor], known: list[str] | None) -> list[str]:
+    return _without_copies(known or [n for n, t in model.items() if _can_be_parameter(n, t)], model)
+
+
+def _embedded(names: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> Names | None:
+    """Names of an optimizer that got some of the parameters, in order; None if they do not fit in order.
+
+    The first and the last possible place of each state are found; where they agree the name is certain.
+    """
+    wanted = [s for s in shapes if s is not None]
+    if len(wanted) != len(shapes) or len(shapes) >= len(names):
+        return None
+    sizes = [model[n].shape for n in names]
+    first = _places(sizes, wanted)
+    last = _places(sizes[::-1], wanted[::-1])
+    if first is None or last is None:
+        return None
+    latest = [len(names) - 1 - place for place in reversed(last)]
+    return [names[a] if a == b else None for a, b in zip(first, latest, strict=True)]
+
+
+def _places(sizes: list[Shape], wanted: list[Shape]) -> list[int] | None:
+    """The earliest places at which `wanted` occurs in order in `sizes`."""
+    places, at = [], 0
+    for shape in wanted:
+        while at < len(sizes) and sizes[at] != shape:
+            at += 1
+        if at == len(sizes):
+            return None
+        places.append(at)
+        at += 1
+    return places
+
+
+def _unique_shapes(names: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> Names:
     """Names only where a shape occurs once among the parameters and once among the states."""
-    model = next(iter(models.values()))
-    path = next(iter(models))
-    names = _without_copies(parameters.get(path) or [n for n, t in model.items() if _can_be_parameter(n, t)], model)
     by_shape: dict[Shape, list[str]] = {}
     for name in names:
         by_shape.setdefault(model[name].shape, []).append(name)
@@ -317,6 +371,4 @@ def _by_shape(
     for shape in shapes:
         candidates = by_shape.get(shape, []) if shape is not None and shapes.count(shape) == 1 else []
         found.append(candidates[0] if len(candidates) == 1 else None)
-    certain = sum(n is not None for n in found)
-    note = f"the optimizer's order does not match the model's: {certain} of {len(found)} states have a unique shape and are named; {SETTLES}"
-    return found, "shapes" if certain else "ambiguous", note
+    return found

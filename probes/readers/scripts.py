@@ -19,7 +19,7 @@ def parse(text: str) -> ast.Module | None:
 
 
 def trains(tree: ast.Module) -> bool:
-    """Whether the code trains something: `loss.backward()` with an optimizer's `.step()`, or a trainer's fit or train."""
+    """Whether the code trains: `loss.backward()` with an optimizer's `.step()`, or a trainer's fit or train."""
     called = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
     named = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
         n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)

@@ -1,4 +1,4 @@
-"""One line of a printed log -> labelled numbers. Dates, progress bars, file names and units are not numbers of the run."""
+"""One line of a printed log -> labelled numbers. Dates, progress bars, file names and units are none of the run's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ _CLUTTER = re.compile(
     r"|\{[^{}]*['\"][^{}]*\}"  # a printed dict: settings
     r"|\S+\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
 )
-_BAR = re.compile(r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[[^\]]*\]?)?|\[[=>.━╸ -]{5,}\]|━{3,}\S*")
+_BAR = re.compile(
+    r"\d{1,3}%\s?\|[^|]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
+    r"|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
+)
+_PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
+_ROUND = re.compile(r"第\s*(\d+)\s*(?:轮|个?\s?epoch|回|エポック)", re.I)
 _LEVEL = re.compile(r"\b(?:INFO|DEBUG|WARNING|ERROR)\b(?::[\w.]*:?)?|^\s*\[rank ?\d+\]:?", re.I)
 _NUMBER = re.compile(
     r"(?<![\w.@#])(?<![A-Za-z]-)([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity)\b)"
@@ -25,15 +30,43 @@ _NUMBER = re.compile(
     re.I,
 )
 _UNITS = frozenset(
-    "s ms us sec secs seconds m min h k K M G MB GB MiB GiB s/it it/s s/step ms/step s/epoch ms/batch x e px".split()
+    [
+        "s",
+        "ms",
+        "us",
+        "sec",
+        "secs",
+        "seconds",
+        "m",
+        "min",
+        "h",
+        "k",
+        "K",
+        "M",
+        "G",
+        "MB",
+        "GB",
+        "MiB",
+        "GiB",
+        "s/it",
+        "it/s",
+        "s/step",
+        "ms/step",
+        "s/epoch",
+        "ms/batch",
+        "x",
+        "e",
+        "px",
+    ]
 )
 _HARD = re.compile(r"[,|;\t{}<>\]]|\s-+\s|\s{2,}|:\s|:$|\.\s|·|→|—")
 _CODE = re.compile(
-    r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> ).*"
+    r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*"
+    r"|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> ).*"
 )
 _NO_POINT = re.compile(
-    r"\b(?:sav(?:ed|ing)|checkpoint|best|improved|restor|loaded|loading|traceback|arguments|early stopping|total params|"
-    r"trainable|parameters|warn\w*|config\w*)\b|最佳|最高|최고|最終|最终",
+    r"\b(?:sav(?:ed|ing)|checkpoint|best|improved|restor|loaded|loading|traceback|arguments|early stopping|"
+    r"total params|trainable|parameters|warn\w*|config\w*)\b|最佳|最高|최고|最終|最终",
     re.I,
 )
 
@@ -47,6 +80,7 @@ class Line:
         means: label -> running mean in brackets behind its number.
         epoch, step: the axes it names; `part` is how far into the epoch a batch counter says it is, in [0, 1].
         phase: the split that it announces for the lines after it; then it has nothing else.
+        closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
     """
 
@@ -59,6 +93,7 @@ class Line:
     split: str | None = None
     template: str = ""
     phase: str | None = None
+    closing: bool = False
 
 
 _PHASE = re.compile(r"^\W*(?:start(?:ing|ed)?\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I)
@@ -71,17 +106,20 @@ def phase(raw: str) -> str | None:
 
 def parse_line(raw: str) -> Line | None:
     """The labelled numbers of a line, or None if it has none or is code, a message about files, or settings."""
-    if len(raw) > 5000 or not any(c.isdigit() for c in raw) and "nan" not in raw.lower() or _CODE.match(raw):
+    if len(raw) > 5000 or (not any(c.isdigit() for c in raw) and "nan" not in raw.lower()) or _CODE.match(raw):
         return None
     if _NO_POINT.search(raw):
         return None
     bar = bool(_BAR.search(raw))
+    raw = _ROUND.sub(r"epoch \1", _PAIR.sub(r"epoch \1, step \2 ", raw))
     text = _LEVEL.sub("  ", _CLUTTER.sub("  ", _BAR.sub("  ", raw)))
     matches = [m for m in _NUMBER.finditer(text) if _is_number(m)]
     if not matches:
         return None
     line = Line(bar=bar, template=re.sub(r"\d+", "#", text)[:80])
     _scan(line, text, matches)
+    if raw.lstrip().startswith("* "):
+        line.closing = True
     return line
 
 
@@ -91,7 +129,11 @@ def _is_number(match: re.Match[str]) -> bool:
 
 
 def _value(match: re.Match[str]) -> float:
-    return float(match[1]) if match[1].lower().lstrip("+-") != "infinity" else math.copysign(math.inf, -1 if match[1][0] == "-" else 1)
+    return (
+        float(match[1])
+        if match[1].lower().lstrip("+-") != "infinity"
+        else math.copysign(math.inf, -1 if match[1][0] == "-" else 1)
+    )
 
 
 def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
@@ -108,7 +150,11 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
         if re.match(r"\s?[:=]\s?[-+.\d]", after) and not _axis(label):
             carry = f"{label} {match[1]}"
             continue
-        total = matches[place + 1] if after[:1] == "/" and place + 1 < len(matches) and matches[place + 1].start() <= at + 2 else None
+        total = (
+            matches[place + 1]
+            if after[:1] == "/" and place + 1 < len(matches) and matches[place + 1].start() <= at + 2
+            else None
+        )
         if total is not None:
             skip = place + 1
         if between.strip() == "(" and last is not None:
@@ -127,7 +173,9 @@ def _bracket(line: Line, label: str, match: re.Match[str]) -> None:
         line.means[label] = _value(match)
 
 
-def _store(line: Line, between: str, label: str, match: re.Match[str], total: re.Match[str] | None, text: str) -> str | None:
+def _store(
+    line: Line, between: str, label: str, match: re.Match[str], total: re.Match[str] | None, text: str
+) -> str | None:
     """Files a number under its label, as an axis or as a value. Returns the label of a value."""
     said = split_of(between)
     if said is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..artifacts import Floats, Series
-from ..names import axis, canonical, words
+from ..names import TELLING, axis, canonical, split_of, words
 
 Cell = float | None
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?$")
@@ -46,7 +46,7 @@ class Column:
 
 def series_of(columns: Iterable[Column]) -> list[Series]:
     """The curves of a table: every column that is no axis, over the axis that fits it best."""
-    columns = [c for c in columns if len(c.values)]
+    columns = _with_splits([c for c in columns if len(c.values)])
     axes = [(axis(c.name), c) for c in columns]
     epochs = [c for kind, c in axes if kind == "epoch"]
     steps = sorted((c for kind, c in axes if kind in ("step", "episode")), key=lambda c: axis(c.name) == "episode")
@@ -56,6 +56,20 @@ def series_of(columns: Iterable[Column]) -> list[Series]:
             x, x_name = _x(column, epochs, steps)
             found.append(Series(canonical(column.name, column.split), column.name, x, column.values, x_name))
     return found
+
+
+def _with_splits(columns: list[Column]) -> list[Column]:
+    """Bare columns after a validation loss are the validation's where the training loss is named as such.
+
+    `epoch, train_loss, valid_loss, accuracy`: a training accuracy would have been named like its loss.
+    """
+    splits = [split_of(c.name) for c in columns]
+    losses = {split for c, split in zip(columns, splits, strict=True) if "loss" in words(c.name)}
+    if not {"train", "val"} <= losses or "train" in splits[max(i for i, s in enumerate(splits) if s == "val") :]:
+        return columns
+    first = splits.index("val")
+    bare = [i for i in range(first, len(columns)) if canonical(columns[i].name) == "train/accuracy" and not splits[i]]
+    return [Column(c.name, c.cells, "val") if i in bare else c for i, c in enumerate(columns)]
 
 
 def is_index(column: Column) -> bool:
@@ -77,37 +91,9 @@ def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Float
     return column.filled.astype(float), "row"
 
 
-def _at(column: Column, rows: np.ndarray) -> Floats | None:  # type: ignore[type-arg]
+def _at(column: Column, rows: np.ndarray) -> Floats | None:
     cells = [column.cells[i] for i in rows]
     return None if any(c is None for c in cells) else np.array(cells, float)
-
-
-_TELLING = frozenset(
-    [
-        "loss",
-        "accuracy",
-        "acc",
-        "lr",
-        "reward",
-        "return",
-        "perplexity",
-        "ppl",
-        "auc",
-        "f1",
-        "iou",
-        "map",
-        "psnr",
-        "mse",
-        "mae",
-        "rmse",
-        "error",
-        "bleu",
-        "rouge",
-        "wer",
-        "dice",
-        "top1",
-    ]
-)
 
 
 def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> bool:
@@ -118,15 +104,13 @@ def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> boo
 
     Wants an axis that goes up and a column with a telling name; without an axis, a loss and no column of words.
     """
-    telling = [c for c in columns if axis(c.name) is None and _TELLING & set(words(c.name)) and len(c.values)]
+    telling = [c for c in columns if axis(c.name) is None and TELLING & set(words(c.name)) and len(c.values)]
     if not telling:
         return False
     if any(axis(c.name) and _rises(c.values) for c in columns):
         return True
-    core = {canonical(c.name, c.split) for c in telling} & {"train/loss", "val/loss"}
-    return (
-        bool(core) and not texts and max(len(c.values) for c in telling) >= 3 and not any(axis(c.name) for c in columns)
-    )
+    losses = [c for c in telling if "loss" in words(c.name)]
+    return any(len(c.values) >= 3 for c in losses) and not texts and not any(axis(c.name) for c in columns)
 
 
 def _rises(values: Floats) -> bool:

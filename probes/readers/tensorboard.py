@@ -53,7 +53,7 @@ def _name(tag: str, path: Path) -> str:
 
 
 def _x_name(tag: str) -> str:
-    return "epoch" if words(tag)[:1] == ["epoch"] else "step"
+    return "epoch" if words(tag)[:1] == ("epoch",) else "step"
 
 
 def _scalars(path: Path) -> Iterator[tuple[str, float, float]]:
@@ -76,9 +76,12 @@ def _scalars(path: Path) -> Iterator[tuple[str, float, float]]:
 
 
 def _records(path: Path) -> Iterator[bytes]:
+    size = path.stat().st_size
     with path.open("rb") as file:
         while len(header := file.read(12)) == 12:
             (length,) = struct.unpack("<Q", header[:8])
+            if length > size:
+                return
             if length > MOST_RECORD:
                 file.seek(length + 4, 1)
                 continue

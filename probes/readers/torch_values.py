@@ -159,7 +159,7 @@ def scalar(value: Any) -> float | int | None:
     return many[0] if many is not None and len(many) == 1 else None
 
 
-BUILDERS: dict[str, Builder] = {
+_PLAIN_BUILDERS: dict[str, Builder] = {
     "collections.OrderedDict": _dict,
     "collections.Counter": _dict,
     "collections.defaultdict": _default_dict,
@@ -193,12 +193,18 @@ BUILDERS: dict[str, Builder] = {
     "numpy.core.multiarray._reconstruct": _reconstruct,
     "numpy._core.multiarray._reconstruct": _reconstruct,
     "numpy.ndarray": _reconstruct,
-} | {
+}
+_STORAGES: dict[str, Builder] = {
     f"torch.{prefix}{name}Storage": lambda *args: Inert("torch.Storage", args)
     for prefix in ("", "cuda.", "storage.")
     for name in STORAGE_DTYPES
-} | {
+}
+_DTYPES: dict[str, Builder] = {
     f"torch.{name}": lambda *args: Inert("torch.dtype", args)
-    for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
-                 "strided", "per_tensor_affine", "per_channel_affine", "preserve_format", "contiguous_format")
+    for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+                 "complex64", "strided", "per_tensor_affine", "per_channel_affine", "preserve_format", 
+                 "contiguous_format")
 }  # fmt: skip
+
+BUILDERS: dict[str, Builder] = _PLAIN_BUILDERS | _STORAGES | _DTYPES
+"""Every name that is built; all others stay inert."""

@@ -1,10 +1,11 @@
-"""torch.save's zip files (torch >= 1.6), Lightning and TorchScript among them: the pickle walked, the storages left on disk.
+"""torch.save's zip files (torch >= 1.6), Lightning and TorchScript too: the pickle walked, the numbers left on disk.
 
 Layout: ROOT/data.pkl, ROOT/data/KEY one storage each (stored, not deflated), ROOT/byteorder.
 """
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from ..errors import Unreadable
@@ -28,7 +29,7 @@ def read_torch_zip(archive: Archive) -> tuple[Any, list[str], str]:
         raise Unreadable("the archive holds several data.pkl", str(archive.span.path), "do not trust this file")
     root = pickles[0].removesuffix("data.pkl")
     order = root + "byteorder"
-    swap = order in archive.names and archive.member(order, 64).read()[:16].strip() == b"big"
+    swap = order in archive and archive.member(order, 64).read()[:16].strip() == b"big"
     storages: dict[str, Storage] = {}
 
     def persistent(pid: Any) -> Any:
@@ -39,12 +40,11 @@ def read_torch_zip(archive: Archive) -> tuple[Any, list[str], str]:
             storages[key] = _storage(archive, root, key, pid[1], numel, swap)
         return storages[key]
 
-    script = any(n.startswith(root + "code/") for n in archive.names) or root + "constants.pkl" in archive.names
+    script = any(n.startswith(root + "code/") for n in archive.names) or root + "constants.pkl" in archive
     span = archive.member(pickles[0], MOST_PICKLE)
     if span.length > MOST_PICKLE:
         raise Unreadable("its data.pkl is larger than 512 MB", str(span.path), "save tensors, not Python objects")
-    with span.open() as file:
-        tree, refused = read_pickle(file, str(archive.span.path), BUILDERS, persistent)
+    tree, refused = read_pickle(io.BytesIO(span.read()), str(archive.span.path), BUILDERS, persistent)
     return tree, refused, "torchscript" if script else "torch-zip"
 
 
@@ -52,7 +52,7 @@ def _storage(archive: Archive, root: str, key: str, kind: Any, numel: Any, swap:
     dtype = storage_dtype(kind) if isinstance(kind, Name | str) else "uint8"
     name = f"{root}data/{key}"
     nothing = Span(archive.span.path, 0, 0, b"")
-    if name not in archive.names:
+    if name not in archive:
         return Storage(key, nothing, dtype, swap, "its numbers are not in the file")
     try:
         span = archive.member(name)

@@ -53,6 +53,15 @@ class Outcome:
             return None
         return CHANCE[0] * self.chance <= curves.ends(y)[1] <= CHANCE[1] * self.chance
 
+    @property
+    def worse_than_chance(self) -> bool:
+        """Whether the training loss ends above 1.5 x chance without having come down by half."""
+        y = finite(self.main)
+        if self.chance is None or self.games or len(y) < 4:
+            return False
+        start, end = curves.ends(y)
+        return end > 1.5 * self.chance and end > 0.5 * start
+
     def skill(self, series: Series | None) -> float | None:
         """How much of the way from chance to perfect an accuracy has gone at the end: 0 at 1/C, 1 at 1."""
         y = finite(series)

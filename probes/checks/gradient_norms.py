@@ -15,7 +15,7 @@ Thresholds and sources
     V -0.79), or V < -1.5 in nets of 3 or 4 matrices, where one odd layer is a third. Confirmed at V < -2 with a loss
     that stands still (log, or chance on the batch): between -2 and -1 a net stuck for another reason may lie, too.
     exploding: T > 10 held for 23 of 23 exploding runs and 1 of 540 others, but depends on the loss's unit, so never
-    from T alone: suspected where one batch at finite weights has a norm above 10 and the log ends in NaN, confirmed
+    from T alone: suspected where a freshly built model has one above 10 and the log ends in NaN, confirmed
     above 1,000.
     T / c in 0.98-1.001 at a clipping value c: every step was clipped (18 of 18), a fact and no fault.
 
@@ -37,7 +37,7 @@ import numpy as np
 from .. import curves, moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
-from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
+from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..layers import Layer, depth
 from ..outcome import Outcome, finite, outcome
 from ..target import Backward, backward, batch, fit, load_target
@@ -82,6 +82,8 @@ class Seen:
     batch_why: str
     pass_: Backward | None
     used: str
+    fresh: float | None
+    """Total gradient norm of a freshly built model on the batch, taken where the log ends in NaN or infinity."""
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -112,7 +114,8 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
     """Read the state's moments and, with a target, run one backward pass on the latest finite weights."""
     progress(0.0, "optimizer state")
     state, state_why = by_state(artifacts.last)
-    found, pass_, batch_why, used = None, None, "no target file was given", ""
+    found, pass_, fresh, batch_why, used = None, None, None, "no target file was given", ""
+    known = outcome(artifacts)
     if artifacts.target is not None:
         progress(0.5, "one backward pass")
         checkpoint = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
@@ -122,9 +125,11 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
             model = fit(target, checkpoint).model
             pass_, batch_why = backward(target, model, *batch(target)), ""
             found = by_batch(pass_, {n: tuple(p.shape) for n, p in model.named_parameters()})
+            if known.main is not None and not np.isfinite(known.main.y[-1]):
+                fresh = _total(backward(target, fit(target, None).model, *batch(target)))
         except Unreadable as error:
             batch_why = str(error)
-    return Seen(outcome(artifacts), state, state_why, found, batch_why, pass_, used)
+    return Seen(known, state, state_why, found, batch_why, pass_, used, fresh)
 
 
 def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
@@ -170,8 +175,11 @@ def by_batch(pass_: Backward, shapes: dict[str, tuple[int, ...]]) -> Profile | N
         if value is not None and len(shape) > 1 and "weight" in name and "emb" not in name.lower():
             names.append(name.removesuffix(".weight"))
             rms.append(value / math.sqrt(math.prod(shape)))
-    total = math.sqrt(sum(v**2 for v in pass_.gradients.values() if v is not None))
-    return Profile(tuple(names), tuple(rms), total, "batch") if names else None
+    return Profile(tuple(names), tuple(rms), _total(pass_), "batch") if names else None
+
+
+def _total(pass_: Backward) -> float:
+    return math.sqrt(sum(v**2 for v in pass_.gradients.values() if v is not None))
 
 
 def judge(profile: Profile, seen: Seen) -> list[Verdict]:
@@ -226,12 +234,12 @@ def _exploding(profile: Profile, seen: Seen) -> list[Verdict]:
     if bad or not math.isfinite(pass_.loss):
         because = f"with finite weights the loss on the batch is {pass_.loss:g} ({seen.used})"
         return [Verdict("numerical-instability", "suspected", "measured", because, "batch")]
-    if main is not None and not np.isfinite(main.y[-1]) and profile.total > LARGE:
-        because = (
-            f"the gradient norm on one batch is {profile.total:.3g} ({seen.used}), and the log ends in {main.y[-1]:g}"
-        )
-        sure = profile.total > 100 * LARGE
-        return [Verdict("exploding-gradients", "confirmed" if sure else "suspected", "measured", because, "batch")]
+    if seen.fresh is not None and main is not None and math.isfinite(seen.fresh):
+        # a diverged checkpoint has large gradients whatever the cause: only the first weights tell
+        because = f"the freshly built model has a gradient norm of {seen.fresh:.3g}, and the log ends in {main.y[-1]:g}"
+        level: Judgement = "confirmed" if seen.fresh > 100 * LARGE else "suspected"
+        level = level if seen.fresh > LARGE else "inconclusive"
+        return [Verdict("exploding-gradients", level, "measured", because, "batch")]
     return []
 
 

@@ -117,6 +117,11 @@ def diverges(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
             f"{known.chance:.3g}), and then stays at chance: the first steps threw the weights off"
         )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
+    if known.worse_than_chance:
+        because = (
+            f"{series.name} ends at {y[-1]:.3g}; knowing nothing of {known.classes} classes costs {known.chance:.3g}"
+        )
+        return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
     return _bounces(known, y)
 
 

@@ -17,7 +17,8 @@ Thresholds and sources
     trained ones) while the run has not learned; else it may be frozen on purpose and is inconclusive.
     learning-rate-too-low: confirmed if every matrix moved by less than 2 %, in a straight line (> 0.9), while the
     loss stands; or if the learning rate had fallen below 1/1,000 of its start by a checkpoint before the last and the
-    loss stands. C > 0.15: suspected (3 of 248 runs near the best rate reach it, none 0.3).
+    loss stands. C > 0.15 at a rate below Adam's default of 1e-3: suspected (3 of 248 runs near the best rate reach
+    it, none 0.3).
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
     since the first step then replaces the weights. An update ratio above 1e-2 alone is a hint (6 of 6, recall .21);
     1e-3 is a fair centre and a bad threshold.
@@ -52,6 +53,8 @@ SMALL_MOVE, STRAIGHT = 0.02, 0.9
 AGREE, AGREE_SURELY = 0.15, 0.3
 LARGE_UPDATE = 1e-2
 DECAYED = 1e-3
+DEFAULT_LR = 1e-3
+"""Adam's default: from here on gradients that agree in a run that stands have another reason."""
 SLOW_LR = 1e-4
 """A tenth of Adam's default: above it agreement of gradients alone does not confirm a rate that is too low."""
 
@@ -210,7 +213,7 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         sure = bool(known.stuck) and line > STRAIGHT
         return [Verdict("learning-rate-too-low", "confirmed" if sure else "suspected", "measured", because, "drift")]
     agree = seen.agree
-    if agree is not None and agree > AGREE and known.learned is not True:
+    if agree is not None and agree > AGREE and known.learned is not True and (seen.peak or 1) < DEFAULT_LR:
         because = (
             f"the gradients of the last steps agree far more than noise would (C = {agree:.2g}): the run still travels "
             "in one direction"
@@ -245,7 +248,9 @@ def _decayed(seen: Seen, matrices: list[Move], facts: dict[str, str]) -> list[Ve
 def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     """Steps as large as the weights themselves."""
     known = seen.known
-    bad = known.stuck is True or (known.main is not None and not np.isfinite(known.main.y[-1]))
+    bad = (
+        known.stuck is True or known.worse_than_chance or (known.main is not None and not np.isfinite(known.main.y[-1]))
+    )
     if seen.adam and seen.peak and seen.layers:
         scale = float(np.median([1 / math.sqrt(3 * math.prod(layer.weight.shape[1:])) for layer in seen.layers]))
         share = seen.peak / scale
@@ -255,7 +260,7 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         )
         if bad and share > 0.5:
             facts["suggested_lr"] = "0.001"
-            because += ", and the loss stands or is not finite"
+            because += ", and the loss does not come down"
             return [
                 Verdict(
                     "learning-rate-too-high",

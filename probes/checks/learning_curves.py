@@ -245,9 +245,10 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
     straight = steady > 0.22 and curves.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
+        slope = curves.theil_sen(known.main.x[np.isfinite(known.main.y)], y)
         because = (
-            f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), "
-            f"but only from {start:.3g} to {end:.3g}"
+            f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), but "
+            f"only from {start:.3g} to {end:.3g}, by {-slope:.2g} per {known.main.x_name}"
         )
         return [Verdict("learning-rate-too-low", "suspected", "inferred", because, "curves")]
     return []

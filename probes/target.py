@@ -41,11 +41,6 @@ class Target:
             seed()
             return self.functions[name](*args)
 
-    @property
-    def optional(self) -> frozenset[str]:
-        """Which of the optional functions are there."""
-        return frozenset({"build_optimizer", "train_loader", "val_loader"} & set(self.functions))
-
 
 @dataclass(frozen=True, slots=True)
 class Fit:

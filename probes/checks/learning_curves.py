@@ -24,8 +24,8 @@ Reads
     Logs with a training or validation loss (or accuracies); the checkpoint's head for the number of classes.
 
 Cannot tell
-    Anything from fewer than 8 points (NaN excepted). Reinforcement learning and adversarial losses need not fall and
-    are not judged. The cause of a loss that stands still: it fits a dozen faults.
+    Anything from fewer than 8 points (NaN and a steady rise excepted). Losses of reinforcement learning and of
+    adversarial training need not fall and are not judged. The cause of a loss that stands: it fits a dozen.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ SPEAKS_TO = (
     "loss-spikes",
 )
 COST = "file"
-ENOUGH = 8
-"""Points below which a shape is not judged: one in ten healthy logs has no more than 10."""
+FEW, ENOUGH = 5, 8
+"""Points below which a shape is not judged (one in ten healthy logs has no more than 10), but for a rise of the
+validation loss without a step back, which five points can show."""
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -152,9 +153,11 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return []
     val, train = finite(known.val), finite(known.train)
     gap = _accuracy_gap(known)
-    if known.val is None or len(val) < ENOUGH or val.min() <= 0:
+    if known.val is None or len(val) < FEW or val.min() <= 0:
         return _by_accuracy(known, gap)
     after = curves.rise(val)
+    if len(val) < ENOUGH and not (after.ratio >= 1.25 and after.correlation > 0.9):
+        return _by_accuracy(known, gap)
     place = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][after.best]:g}"
     facts.update(best_epoch=place, best_value=f"{after.lowest:.3g}", last_value=f"{after.end:.3g}")
     early = after.best <= 0.75 * (len(val) - 1)
@@ -242,9 +245,10 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
     straight = steady > 0.22 and curves.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
+        slope = curves.theil_sen(known.main.x[np.isfinite(known.main.y)], y)
         because = (
-            f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), "
-            f"but only from {start:.3g} to {end:.3g}"
+            f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), but "
+            f"only from {start:.3g} to {end:.3g}, by {-slope:.2g} per {known.main.x_name}"
         )
         return [Verdict("learning-rate-too-low", "suspected", "inferred", because, "curves")]
     return []

@@ -115,3 +115,23 @@ def test_a_target_that_does_not_work_is_one_sentence(tmp_path, text, words):
     assert found.status == "could-not-check"
     assert words in found.title
     assert "Traceback" not in found.title
+
+
+def test_large_first_weights_that_end_in_nan_are_exploding_gradients(train):
+    torch.manual_seed(0)
+    large = "nn.Sequential(*[m for _ in range(5) for m in (nn.Linear(16, 16), nn.ReLU())], nn.Linear(16, 4))"
+    text = f"    model = {large}\n    for p in model.parameters(): nn.init.normal_(p, std=3.0)\n    return model\n"
+    trained: Trained = train(mlp(), lambda m: torch.optim.SGD(m.parameters(), lr=1e3), steps=60)
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n1,900.0\n" + "2,nan\n" * 8)
+    path = target(trained.folder, "None")
+    path.write_text(path.read_text().replace("    return None\n", text))
+    assert said(probe(trained.folder, path), "exploding-gradients") == {"batch": "confirmed"}
+
+
+def test_a_log_that_ends_in_nan_is_no_exploding_gradient_if_the_first_ones_are_small(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), lambda m: torch.optim.SGD(m.parameters(), lr=0.1), steps=60)
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n1,1.4\n" + "2,nan\n" * 8)
+    body = "nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))"
+    found = probe(trained.folder, target(trained.folder, body))
+    assert said(found, "exploding-gradients") == {"batch": "inconclusive"}

@@ -105,6 +105,12 @@ def test_four_points_are_too_few_for_any_accusation():
     assert alarms(judged(train_loss=np.array([1.0, 1.1, 1.2, 1.3]), val_loss=np.array([1.0, 1.3, 1.6, 2.0]))) == {}
 
 
+def test_six_evaluations_show_a_rise_without_a_step_back():
+    train = np.array([11.0, 5.0, 2.0, 0.5, 0.05, 0.005])
+    val = np.array([10.9, 9.3, 10.4, 11.8, 13.0, 14.2])
+    assert judged(train_loss=train, val_loss=val)["overfitting"] == "confirmed"
+
+
 def test_no_loss_at_all_cannot_be_checked():
     found = run(Artifacts(), lambda fraction, text="": None)
     assert found.status == "could-not-check"

@@ -287,6 +287,8 @@ def verdict_line(kb: KnowledgeBase, session: Session, ranked: Sequence[Belief]) 
         return "Nothing confirmed. Suspected: " + ", ".join(suspected) + "."
     if any(f.status == "done" for f in session.findings.values()):
         return "Nothing wrong found in what these files show."
+    if not any(session.said) and not session.answers:
+        return "Nothing could be checked on these files."
     best = next((b for b in ranked if b.id != OTHER and b.reasons), None)
     if best and best.probability >= 0.2:
         return f"Nothing was measured. By what you told me, the likeliest cause is {name_of(kb, best.id)}."

@@ -6,14 +6,7 @@ import argparse
 import os
 import sys
 
-from .common import add_files
-
-
-def add(parser: argparse.ArgumentParser) -> None:
-    """Options of `nn-doctor [PATH...]`."""
-    add_files(parser, "*")
-    parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with an earlier conversation")
-    parser.add_argument("--say", metavar="TEXT", help="begin with this complaint")
+from .opening import add as add
 
 
 def run(args: argparse.Namespace) -> int:

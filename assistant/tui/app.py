@@ -24,15 +24,15 @@ from probes.errors import Unreadable
 from probes.finding import Finding
 
 from .. import say
-from ..commands.chat import begin, resumed_name
 from ..commands.common import consult as new_consult
 from ..commands.common import worker as new_worker
+from ..commands.opening import begin, resumed_name, session_name
 from ..consult import Consult, Note
 from ..engine.reply import Choice, Reply, read
 from ..engine.steps import FILES, Ask, Diagnosis, End, Measure, Request
 from ..faces.markdown import render as markdown
 from ..faces.plain import render
-from ..store import SessionFile, find, new_name, recent
+from ..store import SessionFile, find, recent
 from ..visible import visible, visible_lines
 from ..words import Block, Figure, Text
 from .causes import Causes
@@ -103,8 +103,7 @@ class DoctorApp(App[None]):
 
     def load(self) -> list[Note]:
         """Knowledge base, index, the files of the command line."""
-        name = new_name() if self.args.resume is None else resumed_name(self.args.resume)
-        consult = new_consult(self.args, self.process, SessionFile(name))
+        consult = new_consult(self.args, self.process, SessionFile(session_name(self.args)))
         notes = begin(consult, self.args)
         self.consult = consult
         return notes

@@ -11,7 +11,7 @@ from screens import app, settled
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-import assistant.tui.app
+import assistant.store
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["small", "wide"])
 
@@ -19,7 +19,7 @@ SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["small", "wi
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NN_DOCTOR_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(assistant.tui.app, "new_name", lambda: "a-session")
+    monkeypatch.setattr(assistant.store, "new_name", lambda: "a-session")
 
 
 async def still(pilot: Pilot[None]) -> None:

@@ -1,0 +1,62 @@
+"""How a conversation begins: its options on the command line, and what they say, show or resume."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .common import add_files
+
+if TYPE_CHECKING:
+    from ..consult import Consult, Note
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """PATH..., --resume, --say and the options of `common`."""
+    add_files(parser, "*")
+    parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with an earlier conversation")
+    parser.add_argument("--say", metavar="TEXT", help="begin with this complaint")
+
+
+def session_name(args: argparse.Namespace) -> str:
+    """The name of the session to write: a new one, or the one that is resumed. Raises Unreadable."""
+    from ..store import new_name
+
+    return new_name() if args.resume is None else resumed_name(args.resume)
+
+
+def resumed_name(name: str) -> str:
+    """The full name of the session to resume. Raises Unreadable if there is no such one."""
+    from probes.errors import Unreadable
+
+    from ..store import find
+
+    saved = find(name)
+    if saved is None:
+        raise Unreadable(
+            "there is no such unfinished conversation", name or "--resume", "list them with nn-doctor sessions"
+        )
+    return saved.name
+
+
+def begin(session: Consult, args: argparse.Namespace) -> list[Note]:
+    """Replay what is resumed, then take in the complaint and the files of the command line.
+
+    Raises Unreadable where nothing can be read of what was given: there is no point in starting.
+    """
+    from probes.errors import Unreadable
+
+    from ..store import find
+
+    notes: list[Note] = []
+    if args.resume is not None and (saved := find(args.resume)):
+        notes += session.resume(saved.session)
+    if args.say:
+        notes += session.tell(args.say)
+    if args.paths or args.target:
+        notes += session.provide(args.paths, args.target)
+        if not session.session.paths:
+            raise Unreadable(
+                notes[-1].text, ", ".join(args.paths) or args.target, "give a run folder, a checkpoint or a log"
+            )
+    return notes

@@ -282,17 +282,17 @@ def verdict_line(kb: KnowledgeBase, session: Session, ranked: Sequence[Belief]) 
     confirmed = [name_of(kb, b.id) for b in ranked if b.status == "confirmed"]
     suspected = [name_of(kb, b.id) for b in ranked if b.status == "suspected"]
     if confirmed:
-        return "Confirmed: " + ", ".join(confirmed) + "."
+        return "Verdict: confirmed " + ", ".join(confirmed) + "."
     if suspected:
-        return "Nothing confirmed. Suspected: " + ", ".join(suspected) + "."
+        return "Verdict: nothing confirmed; suspected " + ", ".join(suspected) + "."
     if any(f.status == "done" for f in session.findings.values()):
-        return "Nothing wrong found in what these files show."
+        return "Verdict: nothing wrong found in what these files show."
     if not any(session.said) and not session.answers:
-        return "Nothing could be checked on these files."
+        return "Verdict: nothing could be checked on these files."
     best = next((b for b in ranked if b.id != OTHER and b.reasons), None)
     if best and best.probability >= 0.2:
-        return f"Nothing was measured. By what you told me, the likeliest cause is {name_of(kb, best.id)}."
-    return "Nothing was measured, and what was said fits no cause well enough to name one."
+        return f"Verdict: nothing was measured; by what you told me, the likeliest cause is {name_of(kb, best.id)}."
+    return "Verdict: nothing was measured, and what was said fits no cause well enough to name one."
 
 
 def unchecked(session: Session, probes: Mapping[str, ProbeSpec]) -> list[tuple[str, str]]:

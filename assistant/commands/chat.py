@@ -39,7 +39,7 @@ def run_plain(args: argparse.Namespace) -> int:
         unfinished = find("") if args.resume is None and not notes and sys.stdin.isatty() else None
         if unfinished:
             print(f"Doctor: Unfinished: nn-doctor chat --resume {unfinished.name} goes on with it.")
-        talk(session)
+        talk(session, alone=args.alone)
     return 0
 
 

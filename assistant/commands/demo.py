@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.name not in demos():
         raise Unreadable("there is no demo of that name", args.name, f"there are: {', '.join(demos())}")
-    into = Path(args.out) if args.out else Path(tempfile.mkdtemp(prefix=f"nn-doctor-{args.name}-"))
+    into = Path(args.out) if args.out else Path(tempfile.mkdtemp(prefix="nn-doctor-")) / args.name
     print(f"Training the demo run {args.name} in {into} ...", flush=True)
     folder = make(args.name, into, args.python, lambda line: print(f"  {visible(line.rstrip(), 100)}", flush=True))
     args.paths, args.target = [str(folder)], str(folder / "model.py")
-    args.say, args.resume = demos()[args.name].complaint, None
+    args.say, args.resume, args.alone = demos()[args.name].complaint, None, not sys.stdin.isatty()
     return converse.run(args)

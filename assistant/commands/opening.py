@@ -16,6 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_files(parser, "*")
     parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with an earlier conversation")
     parser.add_argument("--say", metavar="TEXT", help="begin with this complaint")
+    parser.add_argument("--alone", action="store_true", help="ask nothing: measure, print the result, end")
 
 
 def session_name(args: argparse.Namespace) -> str:

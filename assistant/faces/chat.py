@@ -22,9 +22,9 @@ HELP = (
 )
 
 
-def talk(consult: Consult, inp: TextIO = sys.stdin, out: TextIO = sys.stdout) -> None:
-    """The whole conversation, until its end, `quit`, or the end of the input."""
-    chat = Chat(consult, inp, out)
+def talk(consult: Consult, inp: TextIO = sys.stdin, out: TextIO = sys.stdout, alone: bool = False) -> None:
+    """The whole conversation, until its end, `quit`, or the end of the input. `alone`: nobody is there to answer."""
+    chat = Chat(consult, inp, out, alone)
     while chat.turn():
         pass
     chat.close()
@@ -33,9 +33,8 @@ def talk(consult: Consult, inp: TextIO = sys.stdin, out: TextIO = sys.stdout) ->
 class Chat:
     """One conversation on two text streams."""
 
-    def __init__(self, consult: Consult, inp: TextIO, out: TextIO) -> None:
-        self.consult, self.inp, self.out = consult, inp, out
-        self.alone = False
+    def __init__(self, consult: Consult, inp: TextIO, out: TextIO, alone: bool) -> None:
+        self.consult, self.inp, self.out, self.alone = consult, inp, out, alone
         self.interactive = inp.isatty()
 
     def turn(self) -> bool:

@@ -39,7 +39,7 @@ def demos() -> dict[str, Demo]:
 
 
 def make(name: str, into: Path, python: str | None = None, on_line: Callable[[str], None] | None = None) -> Path:
-    """Copy a demo to `into`/`name` and train it there; returns that folder.
+    """Copy a demo into the folder `into` and train it there; returns that folder.
 
     `python` is the interpreter with torch (this one by default); `on_line` gets each line that the script prints.
     Raises Unreadable if there is no such demo, the folder is taken, or the training fails.
@@ -47,17 +47,16 @@ def make(name: str, into: Path, python: str | None = None, on_line: Callable[[st
     demo = demos().get(name)
     if demo is None:
         raise Unreadable("there is no demo of that name", name, f"choose one of {', '.join(demos())}")
-    run = into / name
-    if run.exists() and any(run.iterdir()):
-        raise Unreadable("this folder is not empty", str(run), "choose another folder with -o")
+    if into.exists() and any(into.iterdir()):
+        raise Unreadable("this folder is not empty", str(into), "choose another folder with -o")
     try:
         shutil.copytree(
-            demo.folder, run, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "complaint.txt")
+            demo.folder, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "complaint.txt")
         )
     except OSError as error:
-        raise Unreadable(f"cannot write here ({error.strerror})", str(run), "choose another folder with -o") from error
-    _train(run, python or sys.executable, on_line)
-    return run
+        raise Unreadable(f"cannot write here ({error.strerror})", str(into), "choose another folder with -o") from error
+    _train(into, python or sys.executable, on_line)
+    return into
 
 
 def _train(run: Path, python: str, on_line: Callable[[str], None] | None) -> None:

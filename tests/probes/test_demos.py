@@ -56,11 +56,10 @@ def test_a_demo_that_does_not_exist_names_those_that_do(tmp_path):
 
 
 def test_a_folder_that_is_taken_is_left_alone(tmp_path):
-    (tmp_path / "healthy").mkdir()
-    (tmp_path / "healthy" / "mine.txt").write_text("keep")
+    (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(Unreadable, match="not empty"):
         make("healthy", tmp_path)
-    assert (tmp_path / "healthy" / "mine.txt").read_text() == "keep"
+    assert (tmp_path / "mine.txt").read_text() == "keep"
 
 
 def test_an_interpreter_that_is_not_there_is_one_sentence(tmp_path):

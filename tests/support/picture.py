@@ -23,7 +23,7 @@ async def picture(out: Path) -> None:
     """Drive the screen and save what it shows."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NN_DOCTOR_HOME"] = folder
-        run = make("dead-relu", Path(folder))
+        run = make("dead-relu", Path(folder) / "dead-relu")
         names = {"target": str(run / "model.py"), "python": None, "kb": [], "resume": None}
         app = DoctorApp(argparse.Namespace(paths=[str(run)], say=demos()["dead-relu"].complaint, **names))
         async with app.run_test(size=(118, 40)) as pilot:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.registry import ProbeSpec
-
 from assistant.engine.choose import World
 from assistant.engine.evidence import weights
 from knowledge.schema import Entry, Fix, Symptom
 from probes.finding import Finding, Verdict
+from probes.registry import ProbeSpec
 
 
 def entry(id: str, prior: float, **symptoms: str) -> Entry:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .artifacts import Floats
+from .artifacts import Array, Floats
 
 MAX_PAIRS = 400
 """Theil-Sen and Mann-Kendall look at all pairs; longer curves are thinned to this many points."""
@@ -159,3 +159,20 @@ def spikes(y: Floats, factor: float) -> list[int]:
 def fraction(y: Floats) -> Floats:
     """An accuracy as a fraction, where it may have been logged in percent."""
     return y / 100 if len(y) and float(np.nanmax(y)) > 1.5 else y
+
+
+def thinned(y: Floats, most: int) -> Array:
+    """Indices of at most `most` points that draw the same: lowest, highest and not finite of each stretch.
+
+    Every point if there are no more than that.
+    """
+    if len(y) <= most:
+        return np.arange(len(y))
+    kept: set[int] = {0, len(y) - 1}
+    for part in np.array_split(np.arange(len(y)), max(1, (most - 2) // 3)):
+        bad = part[~np.isfinite(y[part])]
+        good = part[np.isfinite(y[part])]
+        kept.update(int(i) for i in bad[:1])
+        if len(good):
+            kept.update((int(good[np.argmin(y[good])]), int(good[np.argmax(y[good])])))
+    return np.array(sorted(kept))

@@ -50,6 +50,8 @@ SPEAKS_TO = (
     "loss-spikes",
 )
 COST = "file"
+MOST_POINTS = 1000
+"""Points of a curve that are passed on to be drawn; no screen has more columns."""
 FEW, ENOUGH = 5, 8
 """Points below which a shape is not judged (one in ten healthy logs has no more than 10), but for a rise of the
 validation loss without a step back, which five points can show."""
@@ -313,8 +315,13 @@ def _measures(artifacts: Artifacts, known: Outcome) -> tuple[Measure, ...]:
     return tuple(found)
 
 
+def _line(series: Series) -> Curve:
+    kept = curves.thinned(series.y, MOST_POINTS)
+    return Curve(series.name, tuple(series.x[kept].tolist()), tuple(series.y[kept].tolist()))
+
+
 def _plots(known: Outcome, facts: dict[str, str]) -> list[Plot]:
-    lines = [Curve(s.name, tuple(s.x.tolist()), tuple(s.y.tolist())) for s in (known.train, known.val) if s is not None]
+    lines = [_line(s) for s in (known.train, known.val) if s is not None]
     if not lines:
         return []
     marks = [(float(facts["best_epoch"].split()[-1]), "lowest val")] if "onset_epoch" in facts else []

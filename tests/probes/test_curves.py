@@ -78,3 +78,12 @@ def test_short_and_constant_curves_do_no_harm(y: np.ndarray):
 def test_percent_becomes_a_fraction_and_a_fraction_stays():
     assert curves.fraction(np.array([10.0, 97.5])).tolist() == [0.1, 0.975]
     assert curves.fraction(np.array([0.1, 0.975])).tolist() == [0.1, 0.975]
+
+
+def test_a_thinned_curve_keeps_its_spike_and_its_nan():
+    y = np.ones(100_000)
+    y[50_123], y[70_456] = 9.0, np.nan
+    kept = curves.thinned(y, 1000)
+    assert len(kept) <= 1000
+    assert {50_123, 70_456, 0, 99_999} <= set(kept.tolist())
+    assert curves.thinned(y[:500], 1000).tolist() == list(range(500))

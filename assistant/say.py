@@ -268,7 +268,8 @@ def found_line(kb: KnowledgeBase, session: Session, belief: Belief, ranked: Sequ
     if first := upstream(kb.entries, ranked, belief.id):
         return f"{headline(kb, belief)}. {follows(kb, first)}"
     made = specific(kb.entries[belief.id], facts(session.findings.values(), belief.id))
-    return headline(kb, belief) + (f". First: {visible(made[0].title)}" if made else "")
+    here = f" ({visible_lines(made[0].measured[0], 300).rstrip('.')})" if made and made[0].measured else ""
+    return headline(kb, belief) + (f". First: {visible(made[0].title)}{here}" if made else "")
 
 
 def ruled_out_line(kb: KnowledgeBase, belief: Belief) -> str:

@@ -13,7 +13,10 @@ from pathlib import Path
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
 from .errors import Unreadable
 from .readers.checkpoint import IsData, read_checkpoint
+from .readers.gguf_file import MAGIC as GGUF
+from .readers.keras_file import MAGIC as HDF5
 from .readers.log import read_log
+from .readers.onnx_file import looks_like_onnx
 from .readers.optimizer_state import attach
 from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
@@ -67,8 +70,6 @@ _MEDIA = frozenset(
     ]
 )
 _OTHER_FORMATS = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras); this format is not read yet, so export the weights to safetensors"),
-    (b"GGUF", "a GGUF model; it holds no training state, so give the checkpoint it was made from"),
     (b"\x1f\x8b", "a gzip file; unpack it first"),
     (b"PAR1", "a Parquet file; this format is not read yet, so export it as CSV"),
 )
@@ -157,7 +158,9 @@ def _take(file: Path, found: _Found) -> None:
             raise Unreadable(why.partition("; ")[0], str(file), why.partition("; ")[2])
     if is_events(head):
         found.events[file.parent].append(file)
-    elif head[:6] == b"\x93NUMPY" or (head[:4] == b"PK\x03\x04" and file.suffix == ".npz"):
+    elif file.suffix == ".distcp":
+        return  # read through the folder's .metadata
+    elif head[:6] == b"\x93NUMPY":
         found.data.append(file)
     elif _may_be_checkpoint(head, size):
         _take_checkpoint(file, found)
@@ -183,17 +186,16 @@ def _regular(file: Path) -> int:
 
 def _may_be_checkpoint(head: bytes, size: int) -> bool:
     zipped, pickled = head[:4] == b"PK\x03\x04", head[:1] == b"\x80" and head[1:2] in b"\x00\x01\x02\x03\x04\x05"
+    named = head.startswith((HDF5, GGUF)) or looks_like_onnx(head) or b"torch.distributed.checkpoint" in head
     tensors = len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size
-    return zipped or pickled or tensors
+    return zipped or pickled or named or tensors
 
 
 def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
     """(whether it is this format, the sentence about it) for the formats that are recognised and not read."""
     yield from ((head.startswith(magic), why) for magic, why in _OTHER_FORMATS)
-    onnx = head[:1] == b"\x08" and any(word in head[:200] for word in (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx"))
-    yield onnx, "an ONNX model; it holds no training state and is not read yet; give the checkpoint it was made from"
-    distributed = file.suffix == ".distcp" or (file.name == ".metadata" and b"torch.distributed.checkpoint" in head)
-    yield distributed, "part of a distributed checkpoint, not read yet; convert it with dcp_to_torch_save first"
+    alone = file.suffix == ".distcp" and not (file.parent / ".metadata").is_file()
+    yield alone, "part of a distributed checkpoint without its .metadata; copy the whole folder"
 
 
 def _take_checkpoint(file: Path, found: _Found) -> None:

@@ -9,7 +9,15 @@ from ..artifacts import Checkpoint
 from ..errors import Unreadable
 from .archive import Archive
 from .bundle import DATA_NAMES, Bundle, take_apart
+from .distributed import is_distributed, read_distributed
+from .exported import is_exported, read_exported
+from .gguf_file import MAGIC as GGUF
+from .gguf_file import read_gguf
+from .keras_file import MAGIC as HDF5
+from .keras_file import is_keras_archive, read_keras
 from .lazy import LazyTensor, Span
+from .numpy_archive import is_weights, read_npz
+from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
 from .safetensors_file import looks_like_safetensors, read_safetensors
 from .torch_legacy import MAGIC, read_torch_legacy
@@ -33,10 +41,38 @@ def read_checkpoint(path: Path) -> Checkpoint:
             return _torch(path, *read_torch_zip(archive))
         if "policy.pth" in archive.names:
             return _sb3(path, archive)
-        raise Unreadable(_other_zip(archive), str(path), "give the torch or safetensors file instead")
+        if is_exported(archive):
+            return Checkpoint(path, "exported", dict(read_exported(archive)))
+        if is_keras_archive(archive):
+            return read_keras(path, archive)
+        if any(n.endswith(".npy") for n in archive.names):
+            return _npz(path, archive)
+        why = "a zip archive without a model that is understood"
+        raise Unreadable(why, str(path), "give the torch or safetensors file instead")
     if MAGIC in head[:20]:
         return _torch(path, *read_torch_legacy(span), "torch-legacy")
+    if head.startswith(HDF5):
+        return read_keras(path)
+    if head.startswith(GGUF):
+        return read_gguf(path)
+    if looks_like_onnx(span.read(0, min(400, span.length))):
+        return read_onnx(path)
+    if is_distributed(path):
+        return _distributed(path)
     raise Unreadable("not a checkpoint in a format that is read", str(path), "give a torch or safetensors file")
+
+
+def _npz(path: Path, archive: Archive) -> Checkpoint:
+    if not is_weights(archive):
+        raise IsData(str(path))
+    tensors, unread = read_npz(archive)
+    return Checkpoint(path, "npz", dict(tensors), unread=tuple(unread))
+
+
+def _distributed(path: Path) -> Checkpoint:
+    """A torch.distributed.checkpoint folder, by its `.metadata`."""
+    tree, refused = read_distributed(path)
+    return assemble(path, "distributed", take_apart(tree), refused, tree)
 
 
 def _torch(path: Path, tree: Any, refused: list[str], form: str) -> Checkpoint:
@@ -119,14 +155,3 @@ def _sb3(path: Path, archive: Archive) -> Checkpoint:
         bundle.models |= {name if not key else f"{name}.{key}": model for key, model in inner.models.items()}
         bundle.optimizers |= {name if not key else f"{name}.{key}": raw for key, raw in inner.optimizers.items()}
     return assemble(path, "sb3-zip", bundle, refused)
-
-
-def _other_zip(archive: Archive) -> str:
-    names = archive.names
-    if any(n.endswith(".npy") for n in names):
-        return "an archive of NumPy arrays, not a checkpoint"
-    if "model.weights.h5" in names or ("config.json" in names and "metadata.json" in names):
-        return "a Keras file; Keras formats are not read yet"
-    if any("archive_format" in n for n in names):
-        return "an exported program; these are not read yet"
-    return "a zip archive without a model that is understood"

@@ -1,0 +1,187 @@
+"""Formats beside torch's own: the same numbers come out that went in, and hostile files get one sentence."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from probes.discover import discover
+from probes.errors import Unreadable
+from probes.readers.checkpoint import IsData, read_checkpoint
+from probes.readers.distributed import ShardedTensor
+from probes.readers.lazy import LazyTensor, Span, Storage, dense, tensor
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+
+
+def same(read: dict[str, LazyTensor], model: nn.Module) -> bool:
+    wanted = model.state_dict()
+    return read.keys() == wanted.keys() and all(np.array_equal(read[k].array(), v.numpy()) for k, v in wanted.items())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_program_gives_its_weights_without_being_run(tmp_path):
+    model = net().eval()
+    torch.export.save(torch.export.export(model, (torch.randn(3, 4),)), tmp_path / "net.pt2")
+    read = read_checkpoint(tmp_path / "net.pt2")
+    assert read.format == "exported"
+    assert same(read.tensors, model)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_distributed_checkpoint_is_read_from_its_folder_with_its_optimizer(tmp_path):
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict import get_state_dict
+
+    model = net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(9, 4)).sum().backward()
+        optimizer.step()
+    weights, state = get_state_dict(model, optimizer)
+    dcp.save({"model": weights, "optim": state, "step": 3}, checkpoint_id=tmp_path / "step3")
+    (read,) = discover([tmp_path / "step3"]).checkpoints
+    assert (read.format, read.step) == ("distributed", 3)
+    assert same(read.tensors, model)
+    assert read.optimizer is not None
+    assert (read.optimizer.kind, read.optimizer.groups[0]["lr"]) == ("adamw", 0.01)
+    moments = read.optimizer.of("0.weight")
+    assert moments is not None
+    assert np.array_equal(moments.slots["exp_avg"].array(), optimizer.state[model[0].weight]["exp_avg"].numpy())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_part_that_is_missing_is_named(tmp_path):
+    import torch.distributed.checkpoint as dcp
+
+    dcp.save({"model": net().state_dict()}, checkpoint_id=tmp_path / "d", no_dist=True)
+    next((tmp_path / "d").glob("*.distcp")).unlink()
+    with pytest.raises(Unreadable, match=r"distcp.*is not there"):
+        read_checkpoint(tmp_path / "d" / ".metadata")
+
+
+def piece(tmp_path: Path, name: str, values: np.ndarray) -> LazyTensor:
+    path = tmp_path / name
+    path.write_bytes(values.tobytes())
+    storage = Storage(name, Span(path, 0, values.nbytes), "float32")
+    return tensor(storage, values.shape, dense(values.shape), 0)
+
+
+def test_a_tensor_cut_into_chunks_is_whole_again(tmp_path):
+    whole = np.arange(24, dtype="f4").reshape(6, 4)
+    parts = [((0, 0), piece(tmp_path, "a", whole[:2])), ((2, 0), piece(tmp_path, "b", whole[2:].copy()))]
+    cut = ShardedTensor("w", (6, 4), "float32", parts[0][1].storage, 0, (4, 1), None, parts)
+    assert np.array_equal(cut.array(), whole)
+    assert np.array_equal(np.concatenate([rows for _, rows in cut.chunks(16)]), whole)
+
+
+def test_an_archive_of_arrays_is_weights_or_data_by_its_names(tmp_path):
+    model = net()
+    np.savez(tmp_path / "w.npz", **{k: v.numpy() for k, v in model.state_dict().items()})
+    np.savez(tmp_path / "d.npz", x_train=np.zeros((9, 4)), y_train=np.zeros(9))
+    assert same(read_checkpoint(tmp_path / "w.npz").tensors, model)
+    with pytest.raises(IsData):
+        read_checkpoint(tmp_path / "d.npz")
+
+
+def test_fortran_order_and_big_endian_arrays_are_read_right(tmp_path):
+    values = np.arange(6, dtype=">f4").reshape(2, 3)
+    np.savez(tmp_path / "w.npz", **{"a.weight": np.asfortranarray(values), "a.bias": values[0]})
+    assert np.array_equal(read_checkpoint(tmp_path / "w.npz").tensors["a.weight"].array(), values)
+
+
+def test_object_arrays_are_pickles_and_stay_shut(tmp_path):
+    np.savez(tmp_path / "w.npz", **{"a.weight": np.zeros(3), "a.bias": np.array([{"x": 1}], dtype=object)})
+    read = read_checkpoint(tmp_path / "w.npz")
+    assert list(read.tensors) == ["a.weight"]
+    assert read.unread == ("a.bias",)
+
+
+def keras_h5(path: Path) -> np.ndarray:
+    import h5py
+
+    kernel = np.arange(12, dtype="f4").reshape(3, 4)
+    with h5py.File(path, "w") as file:
+        layer = file.create_group("model_weights/dense/dense")
+        layer["kernel:0"], layer["bias:0"] = kernel, np.zeros(4, "f4")
+        for i, shape in enumerate([(3, 4), (4,), (3, 4), (4,)]):
+            file[f"optimizer_weights/Variable_{i}:0"] = np.zeros(shape, "f4")
+        file["optimizer_weights/iterations:0"] = np.int64(77)
+        config = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.002}}}
+        file.attrs["training_config"] = json.dumps(config)
+    return kernel
+
+
+def test_a_keras_file_gives_weights_optimizer_and_step(tmp_path):
+    kernel = keras_h5(tmp_path / "m.h5")
+    read = read_checkpoint(tmp_path / "m.h5")
+    assert np.array_equal(read.tensors["dense/kernel"].array(), kernel)
+    assert read.step == 77
+    assert read.optimizer is not None
+    assert (read.optimizer.kind, read.optimizer.groups[0]["lr"], len(read.optimizer.parameters)) == ("adam", 0.002, 2)
+
+
+def test_a_keras_3_archive_is_read_through_its_zip(tmp_path):
+    keras_h5(tmp_path / "model.weights.h5")
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("metadata.json", "{}")
+        archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    assert read_checkpoint(tmp_path / "m.keras").tensors.keys() == {"dense/kernel", "dense/bias"}
+
+
+def test_an_onnx_model_gives_its_initializers(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = np.arange(8, dtype="f4").reshape(2, 4)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    onnx.save(helper.make_model(graph, producer_name="pytorch"), str(tmp_path / "m.onnx"))
+    assert np.array_equal(read_checkpoint(tmp_path / "m.onnx").tensors["w"].array(), weight)
+
+
+def test_a_gguf_model_gives_its_tensors(tmp_path):
+    import gguf
+
+    weight = np.arange(64, dtype="f4").reshape(2, 32)
+    writer = gguf.GGUFWriter(str(tmp_path / "m.gguf"), "llama")
+    writer.add_tensor("blk.0.weight", weight)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert np.array_equal(read_checkpoint(tmp_path / "m.gguf").tensors["blk.0.weight"].array(), weight)
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.onnx", "m.gguf"])
+def test_what_is_cut_short_gets_one_sentence(tmp_path, name):
+    heads = {"m.h5": b"\x89HDF\r\n\x1a\n" + bytes(40), "m.onnx": b"\x08\x07\x12\x07pytorch" + b"\xff" * 40}
+    (tmp_path / name).write_bytes(heads.get(name, b"GGUF\x03\x00\x00\x00" + b"\xff" * 16))
+    with pytest.raises(Unreadable):
+        read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "module"), [("m.h5", "h5py"), ("m.onnx", "onnx")])
+def test_a_library_that_is_missing_is_named_with_the_way_to_get_it(tmp_path, monkeypatch, name, module):
+    heads = {"m.h5": b"\x89HDF\r\n\x1a\n" + bytes(40), "m.onnx": b"\x08\x07\x12\x07pytorch" + bytes(40)}
+    (tmp_path / name).write_bytes(heads[name])
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(Unreadable, match=r"nn-doctor\[formats\]"):
+        read_checkpoint(tmp_path / name)

@@ -1,5 +1,6 @@
 """Sorting parts into ten kinds by 32 sensor readings."""
 
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -7,13 +8,14 @@ from torch import nn
 
 
 def build_model():
-    return nn.Sequential(
-        nn.Linear(32, 128),
-        nn.ReLU(),
-        nn.Linear(128, 64),
-        nn.ReLU(),
-        nn.Linear(64, 10),
-    )
+    layers = {
+        "fc1": nn.Linear(32, 128),
+        "relu1": nn.ReLU(),
+        "fc2": nn.Linear(128, 64),
+        "relu2": nn.ReLU(),
+        "head": nn.Linear(64, 10),
+    }
+    return nn.Sequential(OrderedDict(layers))
 
 
 loss_fn = nn.CrossEntropyLoss()

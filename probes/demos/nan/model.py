@@ -1,5 +1,6 @@
 """Is a measurement from machine A or machine B?"""
 
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -7,7 +8,8 @@ from torch import nn
 
 
 def build_model():
-    return nn.Sequential(nn.Linear(10, 48), nn.ReLU(), nn.Linear(48, 1), nn.Sigmoid())
+    layers = {"fc1": nn.Linear(10, 48), "relu": nn.ReLU(), "head": nn.Linear(48, 1), "sigmoid": nn.Sigmoid()}
+    return nn.Sequential(OrderedDict(layers))
 
 
 def loss_fn(outputs, targets):

@@ -1,5 +1,6 @@
 """Inside or outside the ring? A deep network with sigmoid layers."""
 
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -7,11 +8,13 @@ from torch import nn
 
 
 def build_model():
-    layers, width = [], 2
-    for _ in range(9):
-        layers += [nn.Linear(width, 24), nn.Sigmoid()]
+    layers, width = OrderedDict(), 2
+    for i in range(1, 10):
+        layers[f"fc{i}"] = nn.Linear(width, 24)
+        layers[f"sigmoid{i}"] = nn.Sigmoid()
         width = 24
-    return nn.Sequential(*layers, nn.Linear(24, 2))
+    layers["head"] = nn.Linear(24, 2)
+    return nn.Sequential(layers)
 
 
 loss_fn = nn.CrossEntropyLoss()

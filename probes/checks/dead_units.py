@@ -35,9 +35,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
-from .. import layers, moments
+from .. import layers, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
@@ -108,7 +106,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         progress(0.5, "one batch")
         try:
             target = load_target(artifacts.target)
-            whole = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+            whole = next((c for c in reversed(artifacts.checkpoints) if statistics.of(c).finite), None)
             model = fit(target, whole)
             units, batch_why = silences(target, model.model, batch(target)[0]), model.note
         except Unreadable as error:
@@ -134,7 +132,7 @@ def _zero_rows(checkpoint: Checkpoint) -> dict[str, int]:
     found = {}
     for layer in layers.depth(checkpoint):
         if layer.kind in {"dense", "conv"}:
-            count = sum(int((rows.astype(np.float64) == 0).all(1).sum()) for _, rows in layer.weight.chunks())
+            count = int((statistics.of(checkpoint).values(layer.weight).rows == 0).sum())
             if count:
                 found[layer.name] = count
     return found

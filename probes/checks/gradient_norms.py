@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import curves, moments
+from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
@@ -132,7 +132,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
     known = outcome(artifacts)
     if artifacts.target is not None:
         progress(0.5, "one backward pass")
-        checkpoint = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+        checkpoint = next((c for c in reversed(artifacts.checkpoints) if statistics.of(c).finite), None)
         used = checkpoint.path.name if checkpoint else "the model as built: no checkpoint is finite"
         try:
             target = load_target(artifacts.target)
@@ -163,7 +163,7 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
             rms.append(value)
     total = 0.0
     for parameter in state.parameters:
-        sums = moments.moments(state, parameter)
+        sums = statistics.of(checkpoint).sums(parameter)
         total += sums.norm**2 if sums else 0.0
     if not names:
         return None, "no weight matrix has optimizer state that says anything of its gradient"
@@ -174,11 +174,11 @@ def _rms(checkpoint: Checkpoint, layer: Layer) -> float | None:
     """The RMS gradient of one matrix; None without state, or where weight decay dominates it."""
     state = checkpoint.optimizer
     parameter = state.of(layer.weight.name) if state else None
-    sums = moments.moments(state, parameter) if state and parameter else None
+    sums = statistics.of(checkpoint).sums(parameter) if parameter else None
     if state is None or parameter is None or sums is None:
         return None
     decay = moments.coupled(state, moments.options(state, parameter))
-    return None if decay and sums.norm <= 3 * decay * moments.norm(layer.weight) else sums.rms
+    return None if decay and sums.norm <= 3 * decay * statistics.of(checkpoint).norm(layer.weight) else sums.rms
 
 
 def by_batch(pass_: Backward, model: Any) -> Profile | None:

@@ -38,7 +38,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import moments
+from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..drift import Move, moves, steps_between, untrained
 from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
@@ -132,21 +132,21 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
 def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> tuple[dict[str, float], dict[str, float]]:
     ratios: dict[str, float] = {}
     agreement: dict[str, float] = {}
-    state = last.optimizer
+    state, numbers = last.optimizer, statistics.of(last)
     for layer in matrices:
         parameter = state.of(layer.weight.name) if state else None
         if state is None or parameter is None or not parameter.slots:
             continue
-        update, size = moments.update_norm(state, parameter), moments.norm(layer.weight)
+        update, size = numbers.update_norm(parameter), numbers.norm(layer.weight)
         if update is not None and math.isfinite(update) and math.isfinite(size) and size > 0:
             ratios[layer.name] = update / size
-        sums = moments.moments(state, parameter) if "exp_avg" in parameter.slots else None
+        sums = numbers.sums(parameter) if "exp_avg" in parameter.slots else None
         if (
             sums is not None
             and 0 < sums.norm < math.inf
             and not moments.coupled(state, moments.options(state, parameter))
         ):
-            agreement[layer.name] = float(sums.agree.sum() / sums.square.sum())
+            agreement[layer.name] = sums.coherence
     return ratios, agreement
 
 

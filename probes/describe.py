@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .artifacts import Artifacts, Checkpoint, Log, Progress, Series, Tensor
+from . import statistics
+from .artifacts import Artifacts, Checkpoint, Log, Progress, Series
 from .errors import Unreadable
 from .finding import plain
 
@@ -40,7 +40,7 @@ def _entry(path: Any, kind: str, form: str, warnings: tuple[str, ...] = (), **mo
 
 
 def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
-    nonfinite, problems = count_nonfinite(checkpoint.tensors)
+    nonfinite, problems = count_nonfinite(checkpoint)
     optimizer = checkpoint.optimizer
     return _entry(
         checkpoint.path,
@@ -62,20 +62,16 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     )
 
 
-def count_nonfinite(tensors: Mapping[str, Tensor]) -> tuple[int, list[str]]:
+def count_nonfinite(checkpoint: Checkpoint) -> tuple[int, list[str]]:
     """(elements that are NaN or infinite, sentences about unreadable tensors). Shared numbers are read once."""
-    total, problems, counted = 0, list[str](), dict[Any, int]()
-    for name, tensor in tensors.items():
+    total, problems, numbers = 0, list[str](), statistics.of(checkpoint)
+    for name, tensor in checkpoint.tensors.items():
         if not tensor.dtype.startswith(("float", "bfloat", "complex")):
             continue
-        view = getattr(tensor, "view", name)
-        if view not in counted:
-            try:
-                counted[view] = sum(int(np.size(c) - np.count_nonzero(np.isfinite(c))) for _, c in tensor.chunks())
-            except Unreadable as error:
-                problems.append(f"{name}: {error.what}.")
-                counted[view] = 0
-        total += counted[view]
+        try:
+            total += numbers.values(tensor).bad
+        except Unreadable as error:
+            problems.append(f"{name}: {error.what}.")
     return total, problems
 
 

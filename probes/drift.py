@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import moments
+from . import moments, statistics
 from .artifacts import Checkpoint, Floats, Tensor
 from .layers import RECURRENT, floating, parameters
 
@@ -42,12 +42,20 @@ def moves(checkpoints: tuple[Checkpoint, ...]) -> list[Move]:
         if start is None or start.shape != end.shape or not floating(start):
             continue
         between = middle.tensors.get(name) if middle else None
-        found.append(_move(name, start, between if between is not None and between.shape == end.shape else None, end))
+        found.append(
+            _move(
+                name,
+                statistics.of(first).norm(start),
+                start,
+                between if between is not None and between.shape == end.shape else None,
+                end,
+            )
+        )
     return found
 
 
-def _move(name: str, start: Tensor, between: Tensor | None, end: Tensor) -> Move:
-    size, whole = moments.norm(start), moments.distance(start, end)
+def _move(name: str, size: float, start: Tensor, between: Tensor | None, end: Tensor) -> Move:
+    whole = moments.distance(start, end)
     relative = whole / size if size > 0 else (0.0 if whole == 0 else math.inf)
     if between is None:
         return Move(name, end.shape, relative, relative, None)

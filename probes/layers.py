@@ -61,6 +61,12 @@ def module_of(name: str) -> str:
     return name
 
 
+def called(name: str) -> str:
+    """What a layer is called in a sentence: its name in the file, "layer 0" where that is only a number."""
+    last = strip(name)
+    return f"layer {last}" if last.isdigit() else name or "the model"
+
+
 def floating(tensor: Tensor) -> bool:
     """Whether a tensor holds floating-point numbers."""
     return tensor.dtype.startswith(FLOATING)

@@ -11,42 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .artifacts import Array, Checkpoint, Floats, OptimizerState, ParameterState, Tensor
+from .artifacts import Array, Floats, OptimizerState, ParameterState, Tensor
 
 ADAM = ("exp_avg", "exp_avg_sq")
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Sums over the entries of each row and each column of a tensor, in float64.
-
-    Args:
-        agree: sum of squares of the first moment (Adam: m^; SGD: the buffer; RMSprop: zeros), by row.
-        square: sum of v^ (SGD: the same as `agree`), by row.
-        column_agree, column_square: the same by column (second dimension; kernel positions added up); empty for 1-d.
-        numel: of the tensor.
-    """
-
-    agree: Floats
-    square: Floats
-    column_agree: Floats
-    column_square: Floats
-    numel: int
-
-    @property
-    def norm(self) -> float:
-        """The RMS norm of the tensor's gradient."""
-        return math.sqrt(float(self.square.sum()))
-
-    @property
-    def rms(self) -> float:
-        """The RMS of one entry of the gradient."""
-        return self.norm / math.sqrt(max(1, self.numel))
 
 
 def family(state: OptimizerState) -> str | None:
@@ -91,7 +62,7 @@ def together(*tensors: Tensor, limit: int = 8 << 20) -> Iterator[tuple[int, tupl
     streams = [t.chunks(limit) for t in tensors[1:]]
     left: list[Array | None] = [None for _ in streams]
     for first, rows in tensors[0].chunks(limit):
-        parts = [rows.astype(np.float64)]
+        parts = [_real(rows)]
         for i, stream in enumerate(streams):
             held = left[i]
             pieces, count = ([] if held is None else [held]), (0 if held is None else len(held))
@@ -100,58 +71,13 @@ def together(*tensors: Tensor, limit: int = 8 << 20) -> Iterator[tuple[int, tupl
                 pieces.append(more)
                 count += len(more)
             block = np.concatenate(pieces)
-            parts.append(block[: len(rows)].astype(np.float64))
+            parts.append(_real(block[: len(rows)]))
             left[i] = block[len(rows) :] if count > len(rows) else None
         yield first, tuple(parts)
 
 
-def moments(state: OptimizerState, parameter: ParameterState, weight: Tensor | None = None) -> Sums | None:
-    """The sums of one parameter's state; None if it has none that is understood.
-
-    With `weight` and coupled weight decay the decay's share is taken out of Adam's first moment, as
-    m^ - wd (w + u/(1-b1)), u the last update: a lagged subtraction, exact while the rates stand still.
-    """
-    group = options(state, parameter)
-    slots = parameter.slots
-    if set(ADAM) <= set(slots) and parameter.step:
-        decay = coupled(state, group)
-        sources = [slots["exp_avg"], slots["exp_avg_sq"]] + ([weight] if weight is not None and decay else [])
-        return _sums(sources, lambda parts: _adam(parts, parameter.step or 1.0, group, decay))
-    if "square_avg" in slots:
-        return _sums(
-            [slots["square_avg"]], lambda parts: (np.zeros_like(parts[0]), _unbias(parts[0], parameter, group))
-        )
-    if "momentum_buffer" in slots:
-        return _sums([slots["momentum_buffer"]], lambda parts: (parts[0] ** 2, parts[0] ** 2))
-    return None
-
-
-def _unbias(v: Floats, parameter: ParameterState, group: dict[str, Any]) -> Floats:
-    return np.asarray(v / (1 - option(group, "alpha", 0.99) ** (parameter.step or 1e9)), dtype=np.float64)
-
-
-def _adam(parts: tuple[Floats, ...], step: float, group: dict[str, Any], decay: float) -> tuple[Floats, Floats]:
-    b1, b2 = betas(group)
-    m, v = parts[0] / (1 - b1**step), parts[1] / (1 - b2**step)
-    if len(parts) > 2:
-        update = option(group, "lr", 0.0) * m / (np.sqrt(v) + option(group, "eps", 1e-8))
-        m = m - decay * (parts[2] + update / (1 - b1))
-    return m**2, v
-
-
-def _sums(sources: list[Tensor], values: Any) -> Sums:
-    shape = sources[0].shape
-    rows = shape[0] if shape else 1
-    agree, square = np.zeros(rows), np.zeros(rows)
-    columns = shape[1] if len(shape) > 1 else 0
-    by_column = [np.zeros(columns), np.zeros(columns)]
-    for first, parts in together(*sources):
-        a, s = values(parts)
-        agree[first : first + len(a)], square[first : first + len(s)] = a.sum(1), s.sum(1)
-        if columns:
-            by_column[0] += a.reshape(len(a), columns, -1).sum((0, 2))
-            by_column[1] += s.reshape(len(s), columns, -1).sum((0, 2))
-    return Sums(agree, square, by_column[0], by_column[1], math.prod(shape))
+def _real(rows: Array) -> Floats:
+    return np.asarray(np.abs(rows) if np.iscomplexobj(rows) else rows, dtype=np.float64)
 
 
 def coherence(agree: Floats, square: Floats) -> Floats:
@@ -172,43 +98,6 @@ def floor_after(steps: float, group: dict[str, Any]) -> float:
     return float((1 - b1) / (1 + b1) * (b1**2 / b2) ** steps)
 
 
-def update_norm(state: OptimizerState, parameter: ParameterState) -> float | None:
-    """The norm of the last update without weight decay; None where the file does not hold it.
-
-    Exact for Adam, AdamW and AMSGrad and for SGD with momentum (Nesterov: the size of the buffer's step only), as
-    long as the scheduler has not changed the learning rate since.
-    """
-    group, slots = options(state, parameter), parameter.slots
-    lr = option(group, "lr", 0.0)
-    if set(ADAM) <= set(slots) and parameter.step:
-        b1, b2 = betas(group)
-        eps = option(group, "eps", 1e-8)
-        second = slots.get("max_exp_avg_sq", slots["exp_avg_sq"])
-        total = 0.0
-        for _, (m, v) in together(slots["exp_avg"], second):
-            step = (m / (1 - b1**parameter.step)) / (np.sqrt(v / (1 - b2**parameter.step)) + eps)
-            total += float((step**2).sum())
-        return lr * math.sqrt(total)
-    if "momentum_buffer" in slots:
-        return lr * norm(slots["momentum_buffer"])
-    return None
-
-
-def norm(tensor: Tensor) -> float:
-    """The Euclidean norm of a tensor, in float64 and bounded memory."""
-    return math.sqrt(sum(float((rows.astype(np.float64) ** 2).sum()) for _, rows in tensor.chunks()))
-
-
 def distance(a: Tensor, b: Tensor) -> float:
     """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
     return math.sqrt(sum(float(((x - y) ** 2).sum()) for _, (x, y) in together(a, b)))
-
-
-def finite(checkpoint: Checkpoint) -> bool:
-    """Whether all floating tensors of a model are finite."""
-    return all(
-        np.isfinite(rows).all()
-        for tensor in checkpoint.tensors.values()
-        if tensor.dtype.startswith(("float", "bfloat"))
-        for _, rows in tensor.chunks()
-    )

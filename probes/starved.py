@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import moments
-from .artifacts import Array, Checkpoint, Floats, OptimizerState, Tensor
+from . import moments, statistics
+from .artifacts import Array, Checkpoint, Floats, OptimizerState
 from .layers import Layer, depth
-from .moments import Sums
+from .statistics import Statistics, Sums
 
 DEAD_STEPS = 151
 """Steps without gradient after which a unit counts as dead: coherence 1e-15 at Adam's default betas."""
@@ -84,17 +84,12 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
     if family == "adam":
         return _adam(checkpoint, state, hidden)
     if family == "momentum":
-        return _momentum(state, hidden), ""
+        return _momentum(checkpoint, state, hidden), ""
     if family == "rmsprop":
-        return [_rmsprop(state, layer) for layer in hidden], ""
+        return [_rmsprop(checkpoint, layer) for layer in hidden], ""
     if family == "plain":
         return [], "plain SGD keeps nothing from step to step"
     return [], f"the state of this optimizer ({state.kind or 'unknown'}) is not understood"
-
-
-def _of(state: OptimizerState, tensor: Tensor | None, weight: Tensor | None = None) -> Sums | None:
-    parameter = state.of(tensor.name) if tensor is not None else None
-    return moments.moments(state, parameter, weight) if parameter is not None else None
 
 
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:
@@ -103,13 +98,14 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
             [],
             f"{state.step or 0} steps are too few: a unit is only called dead after {DEAD_STEPS} without gradient",
         )
-    gathered = [_gather(state, layer) for layer in hidden]
+    numbers = statistics.of(checkpoint)
+    gathered = [_gather(numbers, state, layer) for layer in hidden]
     judged = [u for u in gathered if isinstance(u, _Unit)]
     if not judged:
         return [u for u in gathered if isinstance(u, Starved)], ""
     # every tensor counts: where all hidden units are dead, only the head's bias still has a gradient
-    everything = [s for p in state.parameters if (s := moments.moments(state, p)) is not None]
-    reference = max(_live(moments.coherence(s.agree, s.square)) for s in everything)
+    everything = [s for p in state.parameters if (s := numbers.sums(p)) is not None]
+    reference = max(_live(moments.coherence(s.raw, s.square)) for s in everything)
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
     return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
@@ -120,16 +116,16 @@ def _live(c: Floats) -> float:
     return float(np.quantile(c, 0.9)) if len(c) else 0.0
 
 
-def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:
+def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit | Starved:
     parameter = state.of(layer.weight.name)
     group = moments.options(state, parameter) if parameter else {}
-    own = _of(state, layer.weight, layer.weight)
+    own = numbers.of(layer.weight)
     if parameter is None or own is None:
         return Starved(layer.name, layer.units, why_not="no optimizer state for its weight")
     pieces = [own]
     if layer.norm is not None:
-        pieces = [s for t in layer.norm if (s := _of(state, t, t)) is not None]
-    elif (bias := _of(state, layer.bias, layer.bias)) is not None:
+        pieces = [s for t in layer.norm if (s := numbers.of(t)) is not None]
+    elif (bias := numbers.of(layer.bias)) is not None:
         pieces.append(bias)
     if not pieces:
         return Starved(layer.name, layer.units, why_not="no optimizer state for the normalisation after it")
@@ -138,7 +134,7 @@ def _gather(state: OptimizerState, layer: Layer) -> _Unit | Starved:
     agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
-    out = _of(state, layer.next, layer.next)
+    out = numbers.of(layer.next)
     outside = None if out is None else moments.coherence(out.column_agree, out.column_square)
     decay = moments.coupled(state, group)
     never = (np.asarray(square) == 0) & (decay == 0)  # with coupled decay v holds the decay and says nothing
@@ -169,25 +165,25 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     )
 
 
-def _momentum(state: OptimizerState, hidden: list[Layer]) -> list[Starved]:
-    largest = 0.0
+def _momentum(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> list[Starved]:
+    largest, numbers = 0.0, statistics.of(checkpoint)
     for parameter in state.parameters:
-        sums = moments.moments(state, parameter)
+        sums = numbers.sums(parameter)
         if sums is not None and sums.numel:
             largest = max(largest, float(sums.square.sum()) / sums.numel)
-    return [_buffer(state, layer, largest) for layer in hidden]
+    return [_buffer(numbers, state, layer, largest) for layer in hidden]
 
 
-def _buffer(state: OptimizerState, layer: Layer, largest: float) -> Starved:
+def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Starved:
     parameter = state.of(layer.weight.name)
-    sums = _of(state, layer.weight)
+    sums = numbers.of(layer.weight)
     if parameter is None or sums is None or not np.isfinite(sums.square).all() or largest <= 0:
         return Starved(layer.name, layer.units, why_not="no usable momentum buffer for its weight")
     group = moments.options(state, parameter)
     decay = moments.option(group, "weight_decay", 0.0)
     never = sums.square == 0
     if decay:
-        quiet = _decays(parameter.slots["momentum_buffer"], layer.weight, group, decay)
+        quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay)
         return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
     size = sums.square / (sums.numel / layer.units) / largest
     quiet = size < 1e-12
@@ -197,20 +193,16 @@ def _buffer(state: OptimizerState, layer: Layer, largest: float) -> Starved:
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
 
 
-def _decays(buffer: Tensor, weight: Tensor, group: dict[str, Any], decay: float) -> Array:
+def _decays(sums: Sums, weights: Floats, group: dict[str, Any], decay: float) -> Array:
     """Rows whose momentum is nothing but weight decay: parallel to the weights and of the decay's own size."""
-    found = []
-    for _, (b, w) in moments.together(buffer, weight):
-        ww, bb, bw = (w**2).sum(1), (b**2).sum(1), (b * w).sum(1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sine = np.maximum(0.0, 1 - bw**2 / (bb * ww))
-            kappa = bw / ww * (1 - moments.option(group, "momentum", 0.9)) / decay
-        found.append((sine < 1e-8) & (kappa > 0.5) & (kappa < 2))
-    return np.concatenate(found)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sine = np.maximum(0.0, 1 - sums.along**2 / (sums.square * weights))
+        kappa = sums.along / weights * (1 - moments.option(group, "momentum", 0.9)) / decay
+    return np.asarray((sine < 1e-8) & (kappa > 0.5) & (kappa < 2))
 
 
-def _rmsprop(state: OptimizerState, layer: Layer) -> Starved:
-    sums = _of(state, layer.weight)
+def _rmsprop(checkpoint: Checkpoint, layer: Layer) -> Starved:
+    sums = statistics.of(checkpoint).of(layer.weight)
     if sums is None or not np.isfinite(sums.square).all():
         return Starved(layer.name, layer.units, why_not="no usable optimizer state for its weight")
     never = sums.square == 0

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from . import statistics
 from .artifacts import Artifacts
 from .describe import describe
 from .discover import discover
@@ -85,6 +86,7 @@ class Server:
     def _do(self, request: Message) -> Any:
         if request["do"] == "open":
             target = Path(request["target"]) if request.get("target") else None
+            statistics.forget()
             self._artifacts = discover([Path(p) for p in request["paths"]], target, self._progress)
             for folder in _code_folders(self._artifacts):
                 if folder not in sys.path:

@@ -35,12 +35,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
-from .. import layers, moments
+from .. import layers, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..layers import called
 from ..outcome import outcome
 from ..starved import Starved, starved
 from ..target import Silence, batch, fit, load_target, silences
@@ -108,7 +107,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         progress(0.5, "one batch")
         try:
             target = load_target(artifacts.target)
-            whole = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+            whole = next((c for c in reversed(artifacts.checkpoints) if statistics.of(c).finite), None)
             model = fit(target, whole)
             units, batch_why = silences(target, model.model, batch(target)[0]), model.note
         except Unreadable as error:
@@ -134,7 +133,7 @@ def _zero_rows(checkpoint: Checkpoint) -> dict[str, int]:
     found = {}
     for layer in layers.depth(checkpoint):
         if layer.kind in {"dense", "conv"}:
-            count = sum(int((rows.astype(np.float64) == 0).all(1).sum()) for _, rows in layer.weight.chunks())
+            count = int((statistics.of(checkpoint).values(layer.weight).rows == 0).sum())
             if count:
                 found[layer.name] = count
     return found
@@ -149,8 +148,8 @@ def judge(seen: Seen) -> list[Verdict]:
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
     if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
         because = (
-            f"{stuck.saturated} of {stuck.units} units of {stuck.layer} receive no gradient while their outgoing "
-            "weights still learn: they are stuck at a value that is not zero"
+            f"{stuck.saturated} of {stuck.units} units of {called(stuck.layer)} receive no gradient while their "
+            "outgoing weights still learn: they are stuck at a value that is not zero"
         )
         verdicts.append(Verdict("saturated-activations", "suspected", "inferred", because, "optimizer-state"))
     return verdicts
@@ -161,10 +160,12 @@ def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
     dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in file)
     when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else " for at least 150 steps"
     when = " at any step" if worst.dead and worst.never == worst.dead else when
-    because = f"{worst.dead} of {worst.units} units of {worst.layer} have received no gradient{when}"
+    because = f"{worst.dead} of {worst.units} units of {called(worst.layer)} have received no gradient{when}"
     if nearly > dead and dead <= CONFIRMED:
         worst = max(file, key=lambda s: s.nearly / s.units)
-        because = f"{worst.nearly} of {worst.units} units of {worst.layer} look as if no gradient had come lately"
+        because = (
+            f"{worst.nearly} of {worst.units} units of {called(worst.layer)} look as if no gradient had come lately"
+        )
     if max(dead, nearly) <= NORMAL or seen.relu is False:
         because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
         if seen.relu is not False and any(s.blind for s in file):
@@ -186,7 +187,7 @@ def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
         return Verdict("dead-relu", "ruled_out", "measured", "the forward pass goes through no ReLU", "batch")
     worst = max(seen.units, key=lambda s: s.silent / s.units)
     share = worst.silent / worst.units
-    place = worst.layer or "the input"
+    place = called(worst.layer) if worst.layer else "the input"
     because = f"{worst.silent} of {worst.units} units after {place} are 0 on all {worst.samples} samples of the batch"
     by_name = {layers.strip(s.layer): s for s in file}
     same = by_name.get(layers.strip(worst.layer))
@@ -220,7 +221,7 @@ def _worst(seen: Seen) -> tuple[str, int, int]:
 def _title(seen: Seen) -> str:
     layer, dead, units = _worst(seen)
     word = "dead units" if seen.relu or seen.units else "units without gradient"
-    return f"{word} in {layer}: {dead} of {units}" if dead else f"no {word} found"
+    return f"{word} in {called(layer)}: {dead} of {units}" if dead else f"no {word} found"
 
 
 def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
@@ -230,10 +231,10 @@ def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
     found = [(s.layer, s.silent / s.units) for s in seen.units or []]
     found = found or [(s.layer, s.dead / s.units) for s in seen.file if not s.why_not]
     facts = {
-        "worst_layer": layer,
+        "worst_layer": called(layer),
         "dead_share": f"{dead / units:.0%}",
         "units": f"{dead} of {units}",
-        "layers": ", ".join(name for name, share in found if share > SUSPECTED),
+        "layers": ", ".join(called(name) for name, share in found if share > SUSPECTED),
     }
     if last is not None:
         facts["checkpoint"] = last.path.name
@@ -244,16 +245,21 @@ def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
 
 
 def _measures(seen: Seen, last: Checkpoint | None) -> tuple[Measure, ...]:
+    """The worst layer by the file, the worst by the batch, and all-zero rows; the tables have every layer."""
     where = str(last.path) if last else ""
-    found = [
-        Measure(f"units of {s.layer} without gradient", s.dead / s.units, threshold="> 0.5 of a layer", where=where)
-        for s in seen.file
-        if not s.why_not
-    ]
-    for s in seen.units or []:
-        name = f"units after {s.layer} that are 0 on the whole batch"
-        found.append(Measure(name, s.silent / s.units, threshold="> 0.5 of a layer", where=f"{s.samples} samples"))
-    found += [Measure(f"rows of {n} that are all zero", c, where=where) for n, c in seen.zero_rows.items()]
+    found = []
+    file = max((s for s in seen.file if not s.why_not), key=lambda s: s.dead / s.units, default=None)
+    if file is not None:
+        name = f"units of {called(file.layer)} without gradient"
+        found.append(Measure(name, file.dead / file.units, threshold="> 0.5 of a layer", where=where))
+    batch_ = max(seen.units or [], key=lambda s: s.silent / s.units, default=None)
+    if batch_ is not None:
+        name = f"units after {called(batch_.layer)} that are 0 on the whole batch"
+        share = batch_.silent / batch_.units
+        found.append(Measure(name, share, threshold="> 0.5 of a layer", where=f"{batch_.samples} samples"))
+    if seen.zero_rows:
+        layer, count = max(seen.zero_rows.items(), key=lambda row: row[1])
+        found.append(Measure(f"rows of {called(layer)} that are all zero", count, where=where))
     return tuple(found)
 
 

@@ -38,11 +38,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import curves, moments
+from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, depth
+from ..layers import Layer, called, depth
 from ..outcome import Outcome, finite, outcome
 from ..target import Backward, backward, batch, fit, load_target
 
@@ -132,7 +132,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
     known = outcome(artifacts)
     if artifacts.target is not None:
         progress(0.5, "one backward pass")
-        checkpoint = next((c for c in reversed(artifacts.checkpoints) if moments.finite(c)), None)
+        checkpoint = next((c for c in reversed(artifacts.checkpoints) if statistics.of(c).finite), None)
         used = checkpoint.path.name if checkpoint else "the model as built: no checkpoint is finite"
         try:
             target = load_target(artifacts.target)
@@ -163,7 +163,7 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
             rms.append(value)
     total = 0.0
     for parameter in state.parameters:
-        sums = moments.moments(state, parameter)
+        sums = statistics.of(checkpoint).sums(parameter)
         total += sums.norm**2 if sums else 0.0
     if not names:
         return None, "no weight matrix has optimizer state that says anything of its gradient"
@@ -174,11 +174,11 @@ def _rms(checkpoint: Checkpoint, layer: Layer) -> float | None:
     """The RMS gradient of one matrix; None without state, or where weight decay dominates it."""
     state = checkpoint.optimizer
     parameter = state.of(layer.weight.name) if state else None
-    sums = moments.moments(state, parameter) if state and parameter else None
+    sums = statistics.of(checkpoint).sums(parameter) if parameter else None
     if state is None or parameter is None or sums is None:
         return None
     decay = moments.coupled(state, moments.options(state, parameter))
-    return None if decay and sums.norm <= 3 * decay * moments.norm(layer.weight) else sums.rms
+    return None if decay and sums.norm <= 3 * decay * statistics.of(checkpoint).norm(layer.weight) else sums.rms
 
 
 def by_batch(pass_: Backward, model: Any) -> Profile | None:
@@ -208,10 +208,10 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
         zero = [n for n, r in zip(profile.names, profile.rms, strict=True) if r == 0]
         if not zero:
             return []
-        because = f"the gradient of {zero[0]} is exactly 0: dead units or a cut graph rather than a slow fading"
+        because = f"the gradient of {called(zero[0])} is exactly 0: dead units or a cut graph rather than a slow fading"
         return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]
     ratio = f"{10**drop:.2g} times" if drop < 0 else f"{10**drop:.3g} times"
-    because = f"the gradients of the first layers are {ratio} that of {profile.names[-1]}"
+    because = f"the gradients of the first layers are {ratio} that of {called(profile.names[-1])}"
     if drop < (VANISHED_SHALLOW if len(profile.rms) <= SHALLOW else VANISHED):
         stuck, how = _stuck(seen)
         sure = stuck and drop < VANISHED_SURELY
@@ -241,8 +241,8 @@ def _exploding(profile: Profile, seen: Seen) -> list[Verdict]:
     bad = [n for n, r in zip(profile.names, profile.rms, strict=True) if not math.isfinite(r)]
     if bad and math.isfinite(pass_.loss):
         because = (
-            f"with finite weights the loss on the batch is {pass_.loss:.3g}, yet the gradient of {bad[0]} is not "
-            f"finite: something between them has no finite slope ({seen.used})"
+            f"with finite weights the loss on the batch is {pass_.loss:.3g}, yet the gradient of {called(bad[0])} is "
+            f"not finite: something between them has no finite slope ({seen.used})"
         )
         return [Verdict("numerical-instability", "confirmed", "measured", because, "batch")]
     if bad or not math.isfinite(pass_.loss):
@@ -265,7 +265,7 @@ def _at_first(seen: Seen) -> list[Verdict]:
         return []
     because = (
         f"in the freshly built model the gradients of the first layers are {10**drop:.2g} times that of "
-        f"{seen.fresh.names[-1]}, and the run has not learned"
+        f"{called(seen.fresh.names[-1])}, and the run has not learned"
     )
     return [Verdict("vanishing-gradients", "suspected", "measured", because, "batch")]
 
@@ -301,7 +301,7 @@ def _facts(seen: Seen) -> dict[str, str]:
     profile = seen.state if seen.state and seen.state.drop is not None else seen.batch
     if profile is None or profile.drop is None:
         return {}
-    return {"first_layer": profile.names[0], "gradient_ratio": f"{10**profile.drop:.2g}"}
+    return {"first_layer": called(profile.names[0]), "gradient_ratio": f"{10**profile.drop:.2g}"}
 
 
 def _measures(seen: Seen, last: Checkpoint | None) -> tuple[Measure, ...]:

@@ -25,8 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Finding, Measure, Table, Verdict
 from ..layers import floating
@@ -85,8 +84,8 @@ def gather(checkpoints: tuple[Checkpoint, ...], progress: Progress) -> list[Coun
     counts = []
     for done, (checkpoint, part, name, tensor) in enumerate(jobs):
         progress(done / len(jobs), checkpoint.path.name)
-        nan, inf, largest = _count(tensor)
-        counts.append(Count(checkpoint.path.name, part, name, tensor.numel, nan, inf, largest))
+        found = statistics.of(checkpoint).values(tensor)
+        counts.append(Count(checkpoint.path.name, part, name, tensor.numel, found.nan, found.inf, found.largest))
     return counts
 
 
@@ -95,21 +94,6 @@ def _parts(checkpoint: Checkpoint) -> list[tuple[str, str, Tensor]]:
     for p in checkpoint.optimizer.parameters if checkpoint.optimizer else ():
         found += [(slot, p.name or f"parameter {p.index}", tensor) for slot, tensor in p.slots.items()]
     return found
-
-
-def _count(tensor: Tensor) -> tuple[int, int, float]:
-    nan = inf = 0
-    largest = 0.0
-    for _, rows in tensor.chunks():
-        good = np.isfinite(rows)
-        if not good.all():
-            missing = int(np.isnan(rows).sum())
-            nan += missing
-            inf += int((~good).sum()) - missing
-            rows = rows[good]
-        if rows.size:
-            largest = max(largest, float(np.abs(rows).max()))
-    return nan, inf, largest
 
 
 def judge(counts: list[Count], bad: list[Count], files: list[str]) -> list[Verdict]:

@@ -38,11 +38,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import moments
+from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..drift import Move, moves, steps_between, untrained
 from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
-from ..layers import Layer, depth, parameters
+from ..layers import Layer, called, depth, module_of, parameters
 from ..moments import option
 from ..outcome import Outcome, outcome
 
@@ -52,6 +52,10 @@ COST = "file"
 SMALL_MOVE, STRAIGHT = 0.02, 0.9
 AGREE, AGREE_SURELY = 0.15, 0.3
 LARGE_UPDATE = 1e-2
+LARGE_LR = 1e-2
+"""Adam moves every weight by about this much a step: ten times its default is not too low."""
+SILENT = 1e-3
+"""Adam's step at a learning rate of 1 where gradients come is about 0.1 to 1 for each weight; below this none do."""
 DECAYED = 1e-3
 DEFAULT_LR = 1e-3
 """Adam's default: from here on gradients that agree in a run that stands have another reason."""
@@ -72,6 +76,8 @@ class Seen:
     rates: tuple[float, ...]
     peak: float | None
     adam: bool
+    silent: bool
+    """Most matrices receive no gradient any more, as far as the state shows."""
     last: Checkpoint
 
     @property
@@ -110,6 +116,7 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
     progress(0.0, "optimizer state")
     matrices = depth(last)
     ratios, agreement = _last_updates(last, matrices)
+    adam = last.optimizer is not None and moments.family(last.optimizer) == "adam"
     progress(0.4, "weights of the first and last checkpoint")
     groups = [c.optimizer.groups[0] for c in artifacts.checkpoints if c.optimizer and c.optimizer.groups]
     rates = tuple(option(g, "lr", math.nan) for g in groups)
@@ -124,7 +131,8 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
         agreement=agreement,
         rates=rates,
         peak=peak,
-        adam=last.optimizer is not None and moments.family(last.optimizer) == "adam",
+        adam=adam,
+        silent=_silent(last, matrices, SILENT if adam else 0.0),
         last=last,
     )
 
@@ -132,22 +140,28 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
 def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> tuple[dict[str, float], dict[str, float]]:
     ratios: dict[str, float] = {}
     agreement: dict[str, float] = {}
-    state = last.optimizer
+    state, numbers = last.optimizer, statistics.of(last)
     for layer in matrices:
         parameter = state.of(layer.weight.name) if state else None
         if state is None or parameter is None or not parameter.slots:
             continue
-        update, size = moments.update_norm(state, parameter), moments.norm(layer.weight)
+        update, size = numbers.update_norm(parameter), numbers.norm(layer.weight)
         if update is not None and math.isfinite(update) and math.isfinite(size) and size > 0:
             ratios[layer.name] = update / size
-        sums = moments.moments(state, parameter) if "exp_avg" in parameter.slots else None
+        sums = numbers.sums(parameter) if "exp_avg" in parameter.slots else None
         if (
             sums is not None
             and 0 < sums.norm < math.inf
             and not moments.coupled(state, moments.options(state, parameter))
         ):
-            agreement[layer.name] = float(sums.agree.sum() / sums.square.sum())
+            agreement[layer.name] = sums.coherence
     return ratios, agreement
+
+
+def _silent(last: Checkpoint, matrices: tuple[Layer, ...], limit: float) -> bool:
+    sums = [s for layer in matrices if (s := statistics.of(last).of(layer.weight)) is not None]
+    steps = [math.sqrt(float(s.step.sum()) / max(1, s.numel)) for s in sums if np.isfinite(s.step).all()]
+    return bool(steps) and float(np.median(steps)) <= limit
 
 
 def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
@@ -159,7 +173,7 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     if not still:
         because = f"all {len(moved)} parameters changed between the first and the last checkpoint"
         return [Verdict("frozen-parameters", "ruled_out", "measured", because, "drift")] if moved else []
-    facts["layers"] = ", ".join(m.name for m in still[:6])
+    facts["layers"] = ", ".join(called(module_of(m.name)) for m in still[:6])
     because = f"{len(still)} of {len(still) + len(moved)} parameters are the same in the first and the last checkpoint"
     because += f", first {still[0].name}"
     if not moved:
@@ -205,7 +219,15 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         return found
     most = max((m.relative for m in matrices), default=math.nan)
     straight = [m.straight for m in matrices if m.straight is not None]
-    if matrices and 0 < most < SMALL_MOVE and min(m.relative for m in matrices) > 0 and known.learned is not True:
+    # without gradients nothing moves, at any rate; and above a large rate a larger one is no cure
+    blame = not seen.silent and not (seen.adam and (seen.peak or 0) >= LARGE_LR)
+    if (
+        blame
+        and matrices
+        and 0 < most < SMALL_MOVE
+        and min(m.relative for m in matrices) > 0
+        and known.learned is not True
+    ):
         line = float(np.median(straight)) if straight else math.nan
         because = f"no weight matrix moved by more than {most:.2%} between the first and the last checkpoint"
         because += f" ({seen.steps} steps)" if seen.steps else ""
@@ -213,7 +235,7 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         sure = bool(known.stuck) and line > STRAIGHT
         return [Verdict("learning-rate-too-low", "confirmed" if sure else "suspected", "measured", because, "drift")]
     agree = seen.agree
-    if agree is not None and agree > AGREE and known.learned is not True and (seen.peak or 1) < DEFAULT_LR:
+    if blame and agree is not None and agree > AGREE and known.learned is not True and (seen.peak or 1) < DEFAULT_LR:
         because = (
             f"the gradients of the last steps agree far more than noise would (C = {agree:.2g}): the run still travels "
             "in one direction"

@@ -26,8 +26,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .. import moments
-from ..artifacts import Artifacts, Progress, Tensor
+from .. import moments, statistics
+from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..layers import depth
 from ..outcome import Outcome, outcome
@@ -60,8 +60,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         needs = "a checkpoint that holds the optimizer's options"
         return Finding("weight-decay", "weight decay: unknown", "could-not-check", needs=needs)
     decay, lr = moments.option(group, "weight_decay", 0.0), moments.option(group, "lr", 0.0)
-    first = artifacts.checkpoints[0].tensors if len(artifacts.checkpoints) > 1 else {}
-    sizes = [_size(layer.name, layer.weight, first.get(layer.weight.name)) for layer in depth(last)]
+    sizes = [_size(layer.name, layer.weight, last, artifacts.checkpoints[0]) for layer in depth(last)]
     eaten = [s for s in sizes if s.eaten]
     return Finding(
         "weight-decay",
@@ -83,9 +82,10 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
-def _size(name: str, weight: Tensor, first: Tensor | None) -> Size:
-    norm, fan = moments.norm(weight), math.prod(weight.shape[1:])
-    before = moments.norm(first) if first is not None and first.shape == weight.shape else 0.0
+def _size(name: str, weight: Tensor, last: Checkpoint, first: Checkpoint) -> Size:
+    norm, fan = statistics.of(last).norm(weight), math.prod(weight.shape[1:])
+    start = first.tensors.get(weight.name) if first is not last else None
+    before = statistics.of(first).norm(start) if start is not None and start.shape == weight.shape else 0.0
     return Size(name, norm / math.sqrt(weight.numel) * math.sqrt(3 * fan), norm / before if before > 0 else None)
 
 

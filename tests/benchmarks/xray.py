@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from trained import Trained, training  # noqa: E402
 
-from probes import moments  # noqa: E402
+from probes import statistics  # noqa: E402
 from probes.checks import dead_units, gradient_norms, learning_curves, nonfinite_weights, update_ratio  # noqa: E402
 from probes.starved import starved  # noqa: E402
 
@@ -134,11 +134,12 @@ def main() -> None:
                 folder = Path(tempfile.mkdtemp())
                 run = training(folder, build(), make, STEPS, step, pictures())
                 artifacts = run.artifacts
-                state = artifacts.last.optimizer
+                last = artifacts.last
+                state = last.optimizer
                 pairs = [
                     (s.norm, square**0.5)
                     for n, square in run.squares.items()
-                    if (p := state.of(n)) and (s := moments.moments(state, p)) and square > 1e-20 and s.norm > 1e-20
+                    if (p := state.of(n)) and (s := statistics.of(last).sums(p)) and square > 1e-20 and s.norm > 1e-20
                 ]
                 r = float(np.corrcoef(np.log10(np.array(pairs)).T)[0, 1])
                 layers = {s.layer: s for s in starved(artifacts.last)[0]}

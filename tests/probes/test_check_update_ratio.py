@@ -118,3 +118,23 @@ def test_one_file_without_optimizer_state_cannot_be_checked(tmp_path):
     found = probe(tmp_path)
     assert found.status == "could-not-check"
     assert "second checkpoint" in found.needs
+
+
+def test_a_net_that_died_at_a_high_rate_is_not_told_to_raise_it(tmp_path):
+    """Its weights hardly move between the checkpoints, because no gradient comes: a larger step would not help."""
+    torch.manual_seed(0)
+    model = mlp()
+    optimizer = adam(0.3)(model)
+    with torch.no_grad():
+        model[0].bias -= 1000.0
+    for step in range(400):
+        x, y = torch.randn(32, 16), torch.randint(0, 4, (32,))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        if step == 0:  # a last gradient for every weight
+            for p in model.parameters():
+                p.grad += 1e-3 * torch.randn_like(p)
+        optimizer.step()
+        if step in (90, 200, 399):
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / f"{step:03d}.pt")
+    assert "learning-rate-too-low" not in said(probe(tmp_path))

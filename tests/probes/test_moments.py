@@ -7,7 +7,7 @@ import pytest
 import torch
 from trained import Trained, mlp
 
-from probes import moments
+from probes import moments, statistics
 from probes.artifacts import Artifacts
 
 
@@ -18,9 +18,9 @@ def adam(model: torch.nn.Module) -> torch.optim.Optimizer:
 def test_the_gradient_rms_from_adams_state_is_the_one_that_hooks_measured(train):
     torch.manual_seed(0)
     run: Trained = train(mlp(), adam, steps=120)
-    state = run.artifacts.last.optimizer
+    last = run.artifacts.last
     for name, square in run.squares.items():
-        sums = moments.moments(state, state.of(name))
+        sums = statistics.of(last).of(last.tensors[name])
         assert sums.norm == pytest.approx(math.sqrt(square), rel=1e-4)
 
 
@@ -42,10 +42,10 @@ def test_the_last_update_from_the_state_is_the_one_that_was_made(train, make):
             before.update({n: p.detach().clone() for n, p in model.named_parameters()})
 
     run: Trained = train(mlp(), make, steps=60, before_step=keep)
-    state = run.artifacts.last.optimizer
+    last = run.artifacts.last
     for name, p in run.model.named_parameters():
         moved = float((p.detach().double() - before[name].double()).norm())
-        assert moments.update_norm(state, state.of(name)) == pytest.approx(moved, rel=2e-3)
+        assert statistics.of(last).update_norm(last.optimizer.of(name)) == pytest.approx(moved, rel=2e-3)
 
 
 def test_rows_side_by_side_come_in_pieces_and_whole(train):

@@ -1,0 +1,96 @@
+"""One pass over a checkpoint: the same numbers as a naive computation, and no byte read twice."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from trained import Trained, mlp
+
+from probes import statistics
+from probes.discover import discover
+from probes.readers.lazy import LazyTensor
+from probes.registry import load, probes
+
+MAKERS = {
+    "adam": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),
+    "amsgrad": lambda m: torch.optim.AdamW(m.parameters(), lr=2e-3, amsgrad=True),
+    "adam-l2": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3, weight_decay=1e-2),
+}
+
+
+def naive(run: Trained, name: str) -> dict[str, np.ndarray]:
+    """Adam's identities for one parameter, straight from the saved file, in float64."""
+    saved = torch.load(sorted(run.folder.glob("*.pt"))[-1])
+    index = list(saved["model"]).index(name)
+    state, group = saved["optimizer"]["state"][index], saved["optimizer"]["param_groups"][0]
+    (b1, b2), t = group["betas"], float(state["step"])
+    w, m, v = (x.double().numpy() for x in (saved["model"][name], state["exp_avg"], state["exp_avg_sq"]))
+    m, v = m / (1 - b1**t), v / (1 - b2**t)
+    largest = state.get("max_exp_avg_sq")
+    root = np.sqrt(v if largest is None else largest.double().numpy() / (1 - b2**t))
+    step = m / (root + group["eps"])
+    decay = 0.0 if group.get("decoupled_weight_decay") else group["weight_decay"]
+    own = m - decay * (w + group["lr"] * step / (1 - b1))
+    return {"raw": m**2, "agree": own**2, "square": v, "step": step**2, "weight": w}
+
+
+@pytest.mark.parametrize("optimizer", MAKERS)
+@pytest.mark.parametrize("name", ["0.weight", "2.bias"])
+def test_the_sums_are_those_of_a_naive_computation(train, optimizer, name, monkeypatch):
+    monkeypatch.setattr(statistics, "PIECE", 300)  # several pieces even for these small tensors
+    torch.manual_seed(0)
+    run: Trained = train(mlp(), MAKERS[optimizer], steps=60)
+    last, want = run.artifacts.last, naive(run, name)
+    sums = statistics.of(last).of(last.tensors[name])
+    for key in ("raw", "agree", "square", "step"):
+        by_row = want[key].reshape(len(want[key]), -1).sum(1)
+        assert getattr(sums, key) == pytest.approx(by_row, rel=1e-9)
+    if want["square"].ndim > 1:
+        assert sums.column_square == pytest.approx(want["square"].sum(0), rel=1e-9)
+    values = statistics.of(last).values(last.tensors[name])
+    assert values.norm == pytest.approx(float(np.linalg.norm(want["weight"])), rel=1e-12)
+    assert (values.low, values.high) == (want["weight"].min(), want["weight"].max())
+    assert values.mean == pytest.approx(float(want["weight"].mean()), rel=1e-9)
+
+
+def test_entries_that_are_not_finite_are_counted_and_left_out_of_the_sums(tmp_path):
+    numbers = torch.tensor([[1.0, float("nan"), 0.0], [float("inf"), -3.0, float("-inf")]])
+    torch.save({"fc.weight": numbers, "fc.bias": torch.zeros(2)}, tmp_path / "weights.pt")
+    last = discover([tmp_path]).last
+    values = statistics.of(last).values(last.tensors["fc.weight"])
+    assert (values.nan, values.inf, values.zeros, values.low, values.high) == (1, 2, 1, -3.0, 1.0)
+    assert list(values.rows) == [1.0, 9.0]
+    assert statistics.of(last).values(last.tensors["fc.bias"]).constant
+    assert not statistics.of(last).finite
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adam-l2"])
+def test_no_probe_reads_again_what_another_has_read(train, optimizer, monkeypatch):
+    """Except where two checkpoints are compared entry by entry, so here is one."""
+    torch.manual_seed(0)
+    run: Trained = train(mlp(), MAKERS[optimizer], steps=180)
+    for early in sorted(run.folder.glob("*.pt"))[:-1]:
+        early.unlink()
+    artifacts = discover([run.folder])
+    read: Counter[tuple[str, int]] = Counter()
+    true_read = LazyTensor._read
+
+    def counted(self, first, count):
+        read[self.storage.key, first] += 1
+        return true_read(self, first, count)
+
+    monkeypatch.setattr(LazyTensor, "_read", counted)
+    for probe in probes():
+        load(probe)(artifacts, lambda fraction, text="": None)
+    assert len(read) == 3 * len(artifacts.last.tensors)  # the weights and Adam's two moments
+    assert set(read.values()) == {1}
+
+
+def test_what_was_gathered_is_forgotten_when_asked(train):
+    torch.manual_seed(0)
+    last = train(mlp(), MAKERS["adam"], steps=30).artifacts.last
+    kept = statistics.of(last)
+    assert statistics.of(last) is kept
+    statistics.forget()
+    assert statistics.of(last) is not kept

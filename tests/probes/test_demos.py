@@ -56,7 +56,7 @@ def test_a_demo_trains_and_its_fault_is_found_with_and_without_its_code(tmp_path
 def compared(tmp_path_factory) -> dict[str, Path]:
     """The comparisons, each trained once."""
     into = tmp_path_factory.mktemp("compared")
-    return {name: make(name, into) for name in COMPARISONS}
+    return {name: make(name, into / name) for name in COMPARISONS}
 
 
 @pytest.mark.parametrize("name", sorted(COMPARISONS))

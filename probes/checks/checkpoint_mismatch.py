@@ -60,6 +60,11 @@ class Fitting:
     shared: int
     prefix: str = ""
 
+    @property
+    def fits(self) -> bool:
+        """Whether the model can be loaded from it as it is."""
+        return not (self.missing or self.shapes or self.prefix)
+
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
     """Compare the latest checkpoint with the model, and the checkpoints with each other."""
@@ -72,8 +77,8 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     verdicts = []
     if restart is not None:
         verdicts.append(_resumed(*restart))
-    if found is not None:
-        verdicts.append(_loads(found, last))
+    if found is not None and not (restart and found.fits):
+        verdicts.append(_loads(found, last, counted(artifacts.checkpoints)))
     elif not verdicts and last.tensors:
         verdicts.append(_alone(artifacts.checkpoints, why))
     accused = next((v for v in verdicts if v.verdict in {"confirmed", "suspected"}), None)
@@ -122,16 +127,20 @@ def fitting(saved: Shapes, wanted: Shapes) -> Fitting:
     )
 
 
-def _loads(found: Fitting, last: Checkpoint) -> Verdict:
+def _loads(found: Fitting, last: Checkpoint, counts: list[Checkpoint]) -> Verdict:
     if found.prefix:
         because = (
-            f"every name in {last.path.name} starts with {found.prefix!r} and none in the model does: it does not load, "
-            "or with strict=False loads nothing"
+            f"every name in {last.path.name} starts with {found.prefix!r} and none in the model does: it does not "
+            "load, or with strict=False loads nothing"
         )
         return Verdict("checkpoint-mismatch", "confirmed", "proved", because, "names")
-    if not found.missing and not found.shapes:
+    if found.fits:
         because = f"all {found.shared} tensors of the model are in {last.path.name}, with the same shapes"
-        return Verdict("checkpoint-mismatch", "ruled_out", "proved", because, "names")
+        if len(counts) > 1:
+            because += ", and the optimizer's count grows with the epochs"
+            return Verdict("checkpoint-mismatch", "ruled_out", "measured", because, "names")
+        because += "; whether a resume took the optimizer along cannot be told"
+        return Verdict("checkpoint-mismatch", "inconclusive", "measured", because, "names")
     if not found.shared:
         because = f"no tensor of {last.path.name} has the name and shape of one in the model: it may be another model's"
         return Verdict("checkpoint-mismatch", "suspected", "measured", because, "names")
@@ -156,9 +165,7 @@ def _alone(checkpoints: tuple[Checkpoint, ...], why: str) -> Verdict:
         prefix = next(p for p in WRAPPED if name.startswith(p))
         same = [c for c in plain if {strip(n) for n in c.tensors} == {strip(n) for n in wrapped[-1].tensors}]
         if same:
-            because = (
-                f"the names in {wrapped[-1].path.name} start with {prefix!r}, those in {same[-1].path.name} do not"
-            )
+            because = f"the names in {wrapped[-1].path.name} start with {prefix!r}, those in {same[-1].path.name} not"
             return Verdict("checkpoint-mismatch", "suspected", "measured", because, "names")
         because = f"every name starts with {prefix!r}: a model that is not wrapped needs it taken off before loading"
         return Verdict("checkpoint-mismatch", "inconclusive", "measured", because, "names")
@@ -167,14 +174,18 @@ def _alone(checkpoints: tuple[Checkpoint, ...], why: str) -> Verdict:
 
 def restarted(checkpoints: tuple[Checkpoint, ...]) -> tuple[Checkpoint, Checkpoint] | None:
     """Two checkpoints of one run between which the optimizer's count did not grow although the epoch did."""
-    counted = [c for c in checkpoints if c.epoch is not None and c.optimizer is not None and c.optimizer.step]
-    counted.sort(key=lambda c: c.epoch or 0)
-    for before, after in pairwise(counted):
+    for before, after in pairwise(counted(checkpoints)):
         if (after.epoch or 0) <= (before.epoch or 0) or before.optimizer is None or after.optimizer is None:
             continue
         if (after.optimizer.step or 0) <= (before.optimizer.step or 0) and GOES_ON < alike(before, after) < 1:
             return before, after
     return None
+
+
+def counted(checkpoints: tuple[Checkpoint, ...]) -> list[Checkpoint]:
+    """Those that name an epoch and hold an optimizer that counts, by epoch."""
+    found = [c for c in checkpoints if c.epoch is not None and c.optimizer is not None and c.optimizer.step]
+    return sorted(found, key=lambda c: c.epoch or 0)
 
 
 def alike(before: Checkpoint, after: Checkpoint) -> float:
@@ -194,8 +205,8 @@ def _resumed(before: Checkpoint, after: Checkpoint) -> Verdict:
     first, last = before.optimizer, after.optimizer
     assert first is not None and last is not None
     because = (
-        f"the optimizer's own count is {first.step} at epoch {before.epoch} and {last.step} at epoch {after.epoch}, while "
-        "the weights went on from there: its state was started anew in between, not restored"
+        f"the optimizer's own count is {first.step} at epoch {before.epoch} and {last.step} at epoch {after.epoch}, "
+        "while the weights went on from there: its state was started anew in between, not restored"
     )
     same = first.kind == last.kind and len(first.parameters) == len(last.parameters)
     same = same and [[g.get(k) for k in SETTINGS] for g in first.groups] == [
@@ -230,7 +241,7 @@ def _facts(last: Checkpoint, found: Fitting | None, restart: tuple[Checkpoint, C
         before = restart[0]
         facts |= {
             "checkpoint": before.path.name,
-            "step": str(before.optimizer.step if before.optimizer else before.step),
+            "step": str(before.step),
         }
     elif found is not None and (found.missing or found.shapes):
         facts["layers"] = ", ".join((*found.missing, *found.shapes)[:4])

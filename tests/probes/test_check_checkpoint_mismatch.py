@@ -80,7 +80,7 @@ def test_checkpoints_of_two_runs_side_by_side_are_no_resume(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("prefix", "verdict"), [("module.", "confirmed"), ("_orig_mod.", "confirmed"), ("", "ruled_out")]
+    ("prefix", "verdict"), [("module.", "confirmed"), ("_orig_mod.", "confirmed"), ("", "inconclusive")]
 )
 def test_a_wrapper_prefix_does_not_load_into_the_bare_model(tmp_path, prefix, verdict):
     torch.save({prefix + n: t for n, t in mlp().state_dict().items()}, tmp_path / "weights.pt")

@@ -281,7 +281,7 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
             f"weight ({scale:.2g})"
         )
         if bad and share > 0.5:
-            facts["suggested_lr"] = "0.001"
+            facts.update(suggested_lr="0.001", update_ratio=f"{share:.2g}")
             because += ", and the loss does not come down"
             return [
                 Verdict(

@@ -140,7 +140,7 @@ def segments(text: str) -> list[tuple[int, str]]:
     """A paragraph cut before every line that begins with a question or answer mark: (line offset, text)."""
     found: list[tuple[int, list[str]]] = []
     for i, line in enumerate(text.split("\n")):
-        marked = (m := _ASKS.match(line)) and (m.group(1) == ":" or "?" in line) or _ANSWERS.match(line)
+        marked = ((m := _ASKS.match(line)) and (m.group(1) == ":" or "?" in line)) or _ANSWERS.match(line)
         if marked or not found:
             found.append((i, []))
         found[-1][1].append(line)

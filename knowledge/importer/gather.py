@@ -174,7 +174,7 @@ class _Gatherer:
     def link(self, draft: Draft, text: str) -> None:
         """Link the known symptoms that a text names."""
         draft.described = True
-        draft.symptoms.update({s: "often" for s in self.symptoms(text)})
+        draft.symptoms.update(dict.fromkeys(self.symptoms(text), "often"))
 
     def one(self, draft: Draft, block: Block, said: str, kept: list[str], first: bool) -> list[str]:
         """Put one block; words of a table's header are returned, since its rows lose them."""
@@ -229,7 +229,9 @@ class _Gatherer:
 
 def leads(block: Block | None) -> bool:
     """Whether a block can be what a label by itself announces."""
-    return block is not None and block.kind in ("list", "code", "table", "paragraph") and not classify.label(block.text)[0]
+    return (
+        block is not None and block.kind in ("list", "code", "table", "paragraph") and not classify.label(block.text)[0]
+    )
 
 
 def define(definition: str, drafts: list[Draft]) -> bool:
@@ -298,7 +300,7 @@ def put_table(draft: Draft, block: Block, said: str, symptoms: Symptoms) -> list
     if not body:
         return []
     of = classify.columns(header)
-    if "question" in of and "answer" in of or "symptom" in of and ({"cause", "fix"} & set(of)):
+    if ("question" in of and "answer" in of) or ("symptom" in of and ({"cause", "fix"} & set(of))):
         ask = of.index("question" if "question" in of else "symptom")
         for row in body:
             rest = [f"{h}: {c}" if c else "" for i, (h, c) in enumerate(zip(header, row, strict=True)) if i != ask]

@@ -42,6 +42,11 @@ def entries(folder: Path, text: str) -> dict[str, Entry]:
     return {id: e for id, e in load([folder / "out"]).entries.items() if id not in INDEX.kb.entries}
 
 
+def invalid(folder: Path) -> list[str]:
+    """What is wrong with the drafts by themselves, read without the built-in base, which takes longer than all of them."""
+    return [str(p) for p in check([folder / "out"], built_in=False) if "no symptom has the id" not in p.what]
+
+
 def strings(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for inner in value.values():
@@ -63,9 +68,9 @@ LABELS = re.compile(
 
 
 def words(text: str) -> Counter[str]:
-    """The words of a Markdown text; of tags only what they show."""
+    """The words of a Markdown text, but for Q and A, which mark questions; of tags only what they show."""
     seen = TAGS.sub(lambda m: f" {m.group(1) or ''} {m.group(2) or ''} ", text)
-    return Counter(re.findall(r"[^\W_]+", seen.lower()))
+    return Counter(word for word in re.findall(r"[^\W_]+", seen.lower()) if word not in ("q", "a"))
 
 
 def lost(done: Import) -> Counter[str]:
@@ -252,7 +257,7 @@ def test_nothing_is_lost(tmp_path: Path, name: str) -> None:
 
 
 word = st.sampled_from(
-    "loom belt hums oil loss nan Symptoms Causes Solution Q: A: **Why?** How? `x_y` | [a](b) <b> - 1. é".split()
+    ["loom", "belt", "hums", "oil", "loss", "nan", "Symptoms", "Causes", "Solution", "Q:", "A:", "**Why?**", "How?", "`x_y`", "|", "[a](b)", "<b>", "-", "1.", "é"]
 )
 line = st.lists(word, min_size=1, max_size=6).map(" ".join)
 block = st.one_of(
@@ -283,7 +288,7 @@ def test_nothing_is_lost_of_any_document(tmp_path: Path, parts: list[str]) -> No
     except KnowledgeError as error:
         assert "is empty" in str(error)
         return
-    assert check([tmp_path / "out"]) == []
+    assert not invalid(tmp_path)
     assert not lost(done)
 
 
@@ -292,6 +297,7 @@ def test_nothing_is_lost_of_any_document(tmp_path: Path, parts: list[str]) -> No
 def test_any_text_gives_valid_drafts_or_one_sentence(tmp_path: Path, text: str) -> None:
     for path in (tmp_path / "out").glob("*"):
         path.unlink()
+    (tmp_path / "out").mkdir(exist_ok=True)
     (tmp_path / "wild.md").write_bytes(text.encode("utf-8", "replace"))
     try:
         done = plan(tmp_path / "wild.md", tmp_path / "out", INDEX, set(INDEX.kb.entries))
@@ -300,7 +306,7 @@ def test_any_text_gives_valid_drafts_or_one_sentence(tmp_path: Path, text: str) 
         return
     for change in done.changes:
         write(change)
-    assert check([tmp_path / "out"]) == []
+    assert not invalid(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,15 @@ class Read:
 def check(folders: Sequence[Path] = (), *, built_in: bool = True) -> list[Problem]:
     """Everything that is wrong in these folders, read together with the built-in base unless told otherwise."""
     read = Read()
-    for folder in ([BUILT_IN] if built_in else []) + list(folders):
-        read_folder(folder, read)
+    read_folders(([BUILT_IN] if built_in else []) + list(folders), read)
     check_links(read)
     return read.sink.problems
+
+
+def read_folders(folders: Sequence[Path], into: Read) -> None:
+    """Read folders in order, each of them once."""
+    for folder in {folder.resolve(): folder for folder in reversed(folders)}.values().__reversed__():
+        read_folder(folder, into)
 
 
 def read_folder(folder: Path, into: Read) -> None:
@@ -103,12 +108,23 @@ def _read_entry(path: Path, into: Read) -> None:
         return
     if entry.id != path.stem:
         at.into("id").bad(root, f"must be the file's name, {path.stem!r} (got {entry.id!r})")
-    if entry.id in into.entries:
-        at.into("id").bad(root, f"{entry.id!r} is taken by {into.entries[entry.id].path}")
-        return
     if entry.kind == "guide" and entry.prior:
         at.into("prior").bad(root, "a guide is not a fault, so its prior must be 0 or left out")
-    into.entries[entry.id] = replace(entry, path=str(path))
+    base = into.entries.get(entry.id)
+    if base is not None and base.kind != entry.kind:
+        at.into("kind").bad(root, f"must be {base.kind}, as in {base.path}, which this entry extends")
+        return
+    into.entries[entry.id] = extended(base, entry) if base else replace(entry, path=str(path))
+
+
+def extended(base: Entry, more: Entry) -> Entry:
+    """An entry with what another of the same id adds; what both have stays as it is in the first."""
+    lists: dict[str, Any] = {
+        name: tuple(dict.fromkeys((*getattr(base, name), *getattr(more, name))))
+        for name in ("aliases", "look_alikes", "causes", "fixes", "qa", "caveats", "leads_to", "related", "sources")
+    }
+    body = "\n\n".join(text for text in (base.body, more.body) if text)
+    return replace(base, symptoms={**more.symptoms, **base.symptoms}, body=body, **lists)
 
 
 def _read_symptoms(path: Path, into: Read) -> None:

@@ -57,9 +57,22 @@ def test_the_id_must_be_the_file_name(tmp_path: Path) -> None:
     assert problem.field == "id" and "'other'" in problem.what
 
 
-def test_an_id_of_the_built_in_base_is_taken(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, ENTRY.replace("my-fault", "overfitting"), "overfitting.yaml")
-    assert "is taken by" in problem.what
+def test_an_entry_with_a_built_in_id_extends_that_entry(tmp_path: Path) -> None:
+    built_in = load().entries["overfitting"]
+    new = next(s for s in load().symptoms if s not in built_in.symptoms)
+    more = f"aliases: [our own word]\ncauses: [Our loader repeats a shard.]\nsymptoms: {{val-loss-rises: never, {new}: often}}\n"
+    assert problems(tmp_path, ENTRY.replace("my-fault", "overfitting") + more, "overfitting.yaml") == []
+    both = load([tmp_path, tmp_path]).entries["overfitting"]
+    assert (both.title, both.summary, both.path) == (built_in.title, built_in.summary, built_in.path)
+    assert both.aliases == (*built_in.aliases, "our own word")
+    assert both.causes == (*built_in.causes, "Our loader repeats a shard.")
+    assert both.symptoms == {**built_in.symptoms, new: "often"}
+
+
+def test_an_extending_entry_must_be_of_the_same_kind(tmp_path: Path) -> None:
+    guide = ENTRY.replace("my-fault", "overfitting").replace("diagnosis", "guide")
+    (problem,) = problems(tmp_path, guide, "overfitting.yaml")
+    assert problem.field == "kind" and "must be diagnosis" in problem.what
 
 
 def test_a_guide_has_no_prior(tmp_path: Path) -> None:

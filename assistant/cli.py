@@ -98,7 +98,9 @@ def mendable(error: Exception) -> bool:
     from knowledge.errors import KnowledgeError
     from probes.errors import Unreadable
 
-    return isinstance(error, Unreadable | KnowledgeError)
+    from .errors import Refused
+
+    return isinstance(error, Unreadable | KnowledgeError | Refused)
 
 
 if __name__ == "__main__":

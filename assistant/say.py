@@ -306,7 +306,9 @@ def unchecked(session: Session, probes: Mapping[str, ProbeSpec]) -> list[tuple[s
         elif found is None:
             made.append((id, f"it needs {needs_text(spec.needs)}"))
         elif found.status != "done":
-            made.append((id, visible_lines(found.needs or found.title, 400)))
+            made.append(
+                (id, visible_lines(f"{found.title}; it wants {found.needs}" if found.needs else found.title, 600))
+            )
     return made
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .artifacts import Checkpoint
+from .artifacts import Artifacts, Checkpoint
 from .errors import Unreadable
 from .layers import strip
 
@@ -56,6 +56,13 @@ class Fit:
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     note: str
+
+
+def wanted(artifacts: Artifacts, shows: str, why: str) -> str:
+    """What to ask for where the target could not be used: a file, or one that works, with what was wrong with it."""
+    if artifacts.target is None:
+        return f"a target file (--target), which shows {shows}"
+    return f"a target file that works, to show {shows} ({why.rstrip('.')})"
 
 
 def load_target(path: Path) -> Target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..errors import Refused
 from .common import add_files
 
 if TYPE_CHECKING:
@@ -20,33 +21,27 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def session_name(args: argparse.Namespace) -> str:
-    """The name of the session to write: a new one, or the one that is resumed. Raises Unreadable."""
+    """The name of the session to write: a new one, or the one that is resumed. Raises Refused."""
     from ..store import new_name
 
     return new_name() if args.resume is None else resumed_name(args.resume)
 
 
 def resumed_name(name: str) -> str:
-    """The full name of the session to resume. Raises Unreadable if there is no such one."""
-    from probes.errors import Unreadable
-
+    """The full name of the session to resume. Raises Refused if there is no such one."""
     from ..store import find
 
     saved = find(name)
     if saved is None:
-        raise Unreadable(
-            "there is no such unfinished conversation", name or "--resume", "list them with nn-doctor sessions"
-        )
+        raise Refused(f"There is no unfinished conversation {name or 'to resume'}; nn-doctor sessions lists them all.")
     return saved.name
 
 
 def begin(session: Consult, args: argparse.Namespace) -> list[Note]:
     """Replay what is resumed, then take in the complaint and the files of the command line.
 
-    Raises Unreadable where nothing can be read of what was given: there is no point in starting.
+    Raises Refused where nothing can be read of what was given: there is no point in starting.
     """
-    from probes.errors import Unreadable
-
     from ..store import find
 
     notes: list[Note] = []
@@ -57,7 +52,5 @@ def begin(session: Consult, args: argparse.Namespace) -> list[Note]:
     if args.paths or args.target:
         notes += session.provide(args.paths, args.target)
         if not session.session.paths:
-            raise Unreadable(
-                notes[-1].text, ", ".join(args.paths) or args.target, "give a run folder, a checkpoint or a log"
-            )
+            raise Refused(notes[-1].text)
     return notes

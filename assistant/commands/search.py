@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..errors import Refused
 from .common import add_kb, knowledge_base
 
 
@@ -24,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
 
     from ..visible import visible, visible_lines
 
-    hits = Index(knowledge_base(args)).search(" ".join(args.query), n=max(1, args.n))
+    if not (query := " ".join(args.query).strip()):
+        raise Refused("There is nothing to search for; say what goes wrong, or paste an error message.")
+    hits = Index(knowledge_base(args)).search(query, n=max(1, args.n))
     if args.format == "json":
         print(json.dumps([asdict(h) for h in hits], ensure_ascii=True))
     elif not hits:

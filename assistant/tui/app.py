@@ -20,7 +20,6 @@ from textual.widgets import Footer, Static
 from textual.worker import Worker as Job
 from textual.worker import WorkerState
 
-from probes.errors import Unreadable
 from probes.finding import Finding
 
 from .. import say
@@ -30,6 +29,7 @@ from ..commands.opening import begin, resumed_name, session_name
 from ..consult import Consult, Note
 from ..engine.reply import Choice, Reply, read
 from ..engine.steps import FILES, Ask, Diagnosis, End, Measure, Request
+from ..errors import Refused
 from ..faces.markdown import render as markdown
 from ..faces.plain import render
 from ..store import SessionFile, find, recent
@@ -237,7 +237,7 @@ class DoctorApp(App[None]):
         assert consult is not None
         try:
             full = resumed_name(name)
-        except Unreadable as error:
+        except Refused as error:
             self.say(Text(str(error), "error"))
             return
         saved = find(full)

@@ -42,7 +42,7 @@ from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..layers import called
 from ..outcome import outcome
 from ..starved import Starved, starved
-from ..target import Silence, batch, fit, load_target, silences
+from ..target import Silence, batch, fit, load_target, silences, wanted
 
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("dead-relu", "saturated-activations")
@@ -93,7 +93,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         tables=_tables(seen),
         plots=_plots(seen),
         facts=_facts(seen, last),
-        needs="" if seen.units is not None else "a target file (--target): it shows which units fire on a batch",
+        needs="" if seen.units is not None else wanted(artifacts, "which units fire on a batch", seen.batch_why),
     )
 
 

@@ -44,7 +44,7 @@ from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..layers import Layer, called, depth
 from ..outcome import Outcome, finite, outcome
-from ..target import Backward, backward, batch, fit, load_target
+from ..target import Backward, backward, batch, fit, load_target, wanted
 
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("vanishing-gradients", "exploding-gradients", "frozen-parameters", "numerical-instability")
@@ -120,7 +120,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         tables=tuple(_table(p) for p in (seen.state, seen.batch) if p),
         plots=tuple(_plot(p) for p in (seen.batch or seen.state,) if p and any(r > 0 for r in p.rms)),
         facts=_facts(seen),
-        needs="" if seen.batch else "a target file (--target): one real backward pass",
+        needs="" if seen.batch else wanted(artifacts, "the gradients of one real backward pass", seen.batch_why),
     )
 
 

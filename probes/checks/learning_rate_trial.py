@@ -40,7 +40,7 @@ from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..outcome import Outcome, outcome
-from ..target import Target, batch, fit, forward, load_target, seed, theirs
+from ..target import Target, batch, fit, forward, load_target, seed, theirs, wanted
 
 NEEDS = ("target",)
 SPEAKS_TO = ("learning-rate-too-high", "learning-rate-too-low")
@@ -80,7 +80,9 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     try:
         trials = gather(load_target(artifacts.target), recipe, progress)
     except Unreadable as error:
-        return Finding(name, f"{title}: {error}", "could-not-check", needs="a target file that runs")
+        return Finding(
+            name, title, "could-not-check", needs=wanted(artifacts, "how the loss moves at other rates", str(error))
+        )
     verdicts, facts = judge(trials, recipe, outcome(artifacts))
     return Finding(
         name,

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from .likelihood import probability
 from .load import KnowledgeBase
@@ -65,35 +66,44 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Phrase:
-    """A title, alias or question as a set of words, with what to show if it is the best match."""
+    """A title, alias or question as a set of words, their rarities together, and what to show if it matches best."""
 
     words: frozenset[str]
     weight: float
+    whole: float
     shown: str
 
 
 class Index:
-    """The search index of a knowledge base. Building it takes some hundredths of a second."""
+    """The search index of a knowledge base, inverted: a query costs what its words occur, not what entries there are.
+
+    Building it takes some hundredths of a second for the built-in base.
+    """
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self.kb = kb
         self._matcher = Matcher(kb.symptoms.values())
         fields = {entry.id: _fields(entry) for entry in kb.entries.values()}
         self._speller = Speller(_written(fields, kb))
-        self._counts = {id_: _weighted(parts) for id_, parts in fields.items()}
-        self._phrases = {entry.id: _phrases(entry) for entry in kb.entries.values()}
-        self._rarity = _rarity(self._counts)
-        named = {phrase.words for phrases in self._phrases.values() for phrase in phrases}
-        self._whole = {words_of: sum(self._rarity[w] for w in words_of) for words_of in named}
+        counts = {id_: _weighted(parts) for id_, parts in fields.items()}
+        self._rarity = _rarity(counts)
+        self._gains = _gains(counts, self._rarity)
+        self._phrases = {entry.id: _phrases(entry, self._rarity) for entry in kb.entries.values()}
+        self._named = [(id_, phrase) for id_, of in self._phrases.items() for phrase in of]
+        self._naming = _naming(self._named)
+        self._ratios = _ratios(kb)
 
     def search(self, query: str, n: int = 5) -> list[Hit]:
         """The best `n` entries; [] means that nothing here fits the query."""
         read = self.read(query)
-        scores = {id_: self.text_score(id_, read) + self._symptom_score(id_, read) for id_ in self.kb.entries}
-        ranked = sorted(scores, key=lambda id_: (-scores[id_], id_))
+        scores = self.text_scores(read)
+        for symptom, present in read.symptoms.items():
+            for id_, ratio in self._ratios.get((symptom, present), ()):
+                scores[id_] = scores.get(id_, 0.0) + _SYMPTOM * ratio
+        ranked = nsmallest(n, scores, key=lambda id_: (-scores[id_], id_))
         if not ranked or not self._fits(read, scores[ranked[0]]):
             return []
-        return [self._hit(id_, scores[id_], read) for id_ in ranked[:n] if scores[id_] >= 0.25 * scores[ranked[0]]]
+        return [self._hit(id_, scores[id_], read) for id_ in ranked if scores[id_] >= 0.25 * scores[ranked[0]]]
 
     def read(self, text: str) -> Query:
         """What a text says: weighted words, symptoms, numbers with a meaning."""
@@ -113,40 +123,45 @@ class Index:
         counted = Counter(words(text, self._speller))
         return {w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()}
 
-    def text_score(self, id_: str, query: Query) -> float:
-        """How much an entry's words and phrases resemble the query's, without symptoms."""
-        counts = self._counts[id_]
-        shared = sum(
-            weight * self._rarity.get(word, 0.0) * counts[word] / (counts[word] + _SATURATION)
-            for word, weight in query.words.items()
-            if word in counts
-        )
-        return shared / self._length(query) + _PHRASE * self._best_phrase(id_, query)[0]
+    def text_scores(self, query: Query) -> dict[str, float]:
+        """How much entries' words and phrases resemble the query's, without symptoms; entries with none are left out."""
+        shared: dict[str, float] = {}
+        for word, weight in query.words.items():
+            for id_, gain in self._gains.get(word, ()):
+                shared[id_] = shared.get(id_, 0.0) + weight * gain
+        length, best = self._length(query), self._best_phrases(query)
+        return {id_: score / length + _PHRASE * best.get(id_, 0.0) for id_, score in shared.items()}
 
     def _length(self, query: Query) -> float:
         """Long messages repeat themselves: their sum of words counts less."""
         return max(1.0, math.sqrt(len(query.words) / 6))
 
-    def _best_phrase(self, id_: str, query: Query) -> tuple[float, str]:
+    def _best_phrases(self, query: Query) -> dict[str, float]:
+        """The score of the best phrase of each entry that has one with a word of the query."""
+        common: dict[int, float] = {}
+        for word in query.words:
+            rarity = self._rarity.get(word, 0.0)
+            for number in self._naming.get(word, ()):
+                common[number] = common.get(number, 0.0) + rarity
+        best: dict[str, float] = {}
+        for number, shared in common.items():
+            id_, phrase = self._named[number]
+            best[id_] = max(best.get(id_, 0.0), self._phrase_score(phrase, shared, query))
+        return best
+
+    def _phrase_score(self, phrase: _Phrase, shared: float, query: Query) -> float:
+        score = phrase.weight * shared * (shared / phrase.whole) ** 2
+        return score + (_EXACT if phrase.words == query.words.keys() else 0.0)
+
+    def _best_phrase(self, id_: str, query: Query) -> str:
+        """What the best phrase of an entry says of it; "" if none has a word of the query."""
         best, shown = 0.0, ""
         for phrase in self._phrases[id_]:
             common = phrase.words & query.words.keys()
             if common:
-                shared = sum(self._rarity[w] for w in common)
-                score = phrase.weight * shared * (shared / self._whole[phrase.words]) ** 2
-                score += _EXACT if phrase.words == query.words.keys() else 0.0
+                score = self._phrase_score(phrase, sum(self._rarity[w] for w in common), query)
                 best, shown = max((best, shown), (score, phrase.shown))
-        return best, shown
-
-    def _symptom_score(self, id_: str, query: Query) -> float:
-        """Sum of log likelihood ratios of the mentioned symptoms, each bounded."""
-        entry, total = self.kb.entries[id_], 0.0
-        for symptom, present in query.symptoms.items():
-            if symptom in entry.symptoms:
-                likely, base = probability(entry.symptoms[symptom]), self.kb.symptoms[symptom].base_rate
-                ratio = likely / base if present else (1 - likely) / (1 - base)
-                total += max(-2.0, min(2.0, math.log(ratio)))
-        return _SYMPTOM * total
+        return shown
 
     def _fits(self, query: Query, best: float) -> bool:
         """Whether the best score is more than chance words in common."""
@@ -159,7 +174,7 @@ class Index:
 
     def _hit(self, id_: str, score: float, query: Query) -> Hit:
         entry = self.kb.entries[id_]
-        shown = self._best_phrase(id_, query)[1] or entry.summary
+        shown = self._best_phrase(id_, query) or entry.summary
         return Hit(id_, entry.title, round(score, 3), _short(shown))
 
 
@@ -196,11 +211,11 @@ def _weighted(parts: Iterable[tuple[float, str]]) -> dict[str, float]:
     return total
 
 
-def _phrases(entry: Entry) -> list[_Phrase]:
-    named = [(1.0, entry.title), *((1.0, alias) for alias in entry.aliases)]
-    found = [_Phrase(frozenset(words(text)), weight, entry.summary) for weight, text in named]
-    found += [_Phrase(frozenset(words(q.question)), 0.9, q.answer) for q in entry.qa]
-    return [phrase for phrase in found if phrase.words]
+def _phrases(entry: Entry, rarity: Mapping[str, float]) -> list[_Phrase]:
+    named = [(1.0, text, entry.summary) for text in (entry.title, *entry.aliases)]
+    named += [(0.9, q.question, q.answer) for q in entry.qa]
+    read = ((weight, frozenset(words(text)), shown) for weight, text, shown in named)
+    return [_Phrase(said, weight, sum(rarity[w] for w in said), shown) for weight, said, shown in read if said]
 
 
 def _rarity(counts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -211,6 +226,37 @@ def _rarity(counts: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
             share[word] += min(1.0, weight)  # type: ignore[assignment]
     n = len(counts)
     return {word: math.log(1 + (n - df + 0.5) / (df + 0.5)) for word, df in share.items()}
+
+
+def _gains(
+    counts: Mapping[str, Mapping[str, float]], rarity: Mapping[str, float]
+) -> dict[str, list[tuple[str, float]]]:
+    """Word -> what it adds to the score of each entry that has it."""
+    gains: dict[str, list[tuple[str, float]]] = {}
+    for id_, words_of in counts.items():
+        for word, count in words_of.items():
+            gains.setdefault(word, []).append((id_, rarity[word] * count / (count + _SATURATION)))
+    return gains
+
+
+def _naming(named: Iterable[tuple[str, _Phrase]]) -> dict[str, list[int]]:
+    """Word -> the numbers of the phrases that have it."""
+    naming: dict[str, list[int]] = {}
+    for number, (_, phrase) in enumerate(named):
+        for word in phrase.words:
+            naming.setdefault(word, []).append(number)
+    return naming
+
+
+def _ratios(kb: KnowledgeBase) -> dict[tuple[str, bool], list[tuple[str, float]]]:
+    """(symptom, present) -> the bounded log likelihood ratio for each entry that links to the symptom."""
+    ratios: dict[tuple[str, bool], list[tuple[str, float]]] = {}
+    for entry in kb.entries.values():
+        for symptom, word in entry.symptoms.items():
+            likely, base = probability(word), kb.symptoms[symptom].base_rate
+            for present, ratio in ((True, likely / base), (False, (1 - likely) / (1 - base))):
+                ratios.setdefault((symptom, present), []).append((entry.id, max(-2.0, min(2.0, math.log(ratio)))))
+    return ratios
 
 
 def _written(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -> set[str]:

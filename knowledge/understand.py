@@ -54,7 +54,8 @@ def _leanings(query: Query, index: Index) -> dict[str, float]:
     """Nats by diagnosis: full for the best fitting words, falling off quickly, small if even the best fits little."""
     faults = [e.id for e in index.kb.entries.values() if e.kind == "diagnosis"]
     affirmed = replace(query, words=query.affirmed)
-    scores = {id_: index.text_score(id_, affirmed) for id_ in faults}
+    found = index.text_scores(affirmed)
+    scores = {id_: found[id_] for id_ in faults if id_ in found}
     best = max(scores.values(), default=0.0)
     if best <= 0 or query.elsewhere > query.topics:
         return {}

@@ -190,8 +190,8 @@ def plain(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """The same with links as they are, for what is kept nowhere else."""
-    return unmarked(text) if not markup(text) else " ".join(text.replace("**", "").split())
+    """The same with links as they are, and with marks where there is nothing else: for what is kept nowhere else."""
+    return (" ".join(text.replace("**", "").split()) if markup(text) else unmarked(text)) or text.strip()
 
 
 def markup(text: str) -> bool:

@@ -360,7 +360,7 @@ def fix_of_text(text: str) -> Fix:
 
 def title_of(text: str) -> str:
     """A cell or lead as a title."""
-    return classify.shown(text).strip(" :–—-")
+    return classify.shown(text).strip(" :–—-") or text.strip()
 
 
 def prose(text: str) -> bool:

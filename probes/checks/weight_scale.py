@@ -106,9 +106,9 @@ def gather(checkpoint: Checkpoint) -> list[Scale]:
 def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
     """Whether it never left its start: by its numbers, unless the optimizer's state knows of updates."""
     sums = statistics.of(checkpoint).of(layer.weight)
-    if (sums is not None and float(sums.square.sum()) > 0) or layer.weight.numel < ENOUGH:
-        return None
-    return untrained(layer.weight.name, layer.weight)
+    if sums is not None and float(sums.square.sum()) > 0:
+        return False
+    return None if layer.weight.numel < ENOUGH else untrained(layer.weight.name, layer.weight)
 
 
 def fan_in(layer: Layer) -> int:
@@ -189,8 +189,9 @@ def _untouched(scales: list[Scale], known: Outcome) -> Verdict | None:
         f"{called(fresh[0].layer.name)}"
     )
     body = [s for s in fresh if s is not scales[-1]]
-    judged = body and len(fresh) < len(scales) and not known.learned
-    if len(fresh) == len(scales):
+    others = any(s.fresh is False for s in scales)
+    judged = body and others and not known.learned
+    if not others:
         because += ": this file was saved before any training"
     level: Judgement = "suspected" if judged else "inconclusive"
     return Verdict("frozen-parameters", level, "measured", because, "weights")

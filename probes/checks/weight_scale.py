@@ -38,7 +38,7 @@ from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..drift import untrained
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth
+from ..layers import Layer, called, depth, fan_in
 from ..outcome import Outcome, finite, outcome
 
 NEEDS = ("checkpoint",)
@@ -109,15 +109,6 @@ def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
     if sums is not None and float(sums.square.sum()) > 0:
         return False
     return None if layer.weight.numel < ENOUGH else untrained(layer.weight.name, layer.weight)
-
-
-def fan_in(layer: Layer) -> int:
-    """Inputs of one unit; recurrent tensors are drawn by the size of their hidden state (of 1, 3 or 4 gates)."""
-    rows, fan = layer.weight.shape[0], math.prod(layer.weight.shape[1:])
-    if layer.kind != "recurrent":
-        return fan
-    hidden = layer.weight.shape[1]
-    return hidden if layer.name.find("weight_hh") >= 0 else next((rows // g for g in (4, 3) if rows % g == 0), rows)
 
 
 def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:

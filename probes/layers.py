@@ -6,6 +6,7 @@ forward pass. Nothing here reads a tensor's values.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -124,6 +125,15 @@ def _next(tensors: dict[str, Tensor], following: tuple[str, str] | None, units: 
         return None
     weight = tensors[following[0]]
     return weight if weight.shape[1] == units else None
+
+
+def fan_in(layer: Layer) -> int:
+    """Inputs of one unit; recurrent tensors are drawn by the size of their hidden state (of 1, 3 or 4 gates)."""
+    rows, fan = layer.weight.shape[0], math.prod(layer.weight.shape[1:])
+    if layer.kind != "recurrent":
+        return fan
+    hidden = layer.weight.shape[1]
+    return hidden if layer.name.find("weight_hh") >= 0 else next((rows // g for g in (4, 3) if rows % g == 0), rows)
 
 
 def parameters(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -129,18 +129,18 @@ class Statistics:
     def __post_init__(self) -> None:
         for parameter in self.checkpoint.optimizer.parameters if self.checkpoint.optimizer else ():
             for tensor in self._sources(parameter):
-                self._owners[_key(tensor)] = parameter
+                self._owners[key(tensor)] = parameter
 
     def values(self, tensor: Tensor) -> Values:
         """Counts, bounds and sums of a tensor of this checkpoint. Raises Unreadable."""
-        key = _key(tensor)
-        owner = self._owners.get(key)
-        if key not in self._values and owner is not None:
+        place = key(tensor)
+        owner = self._owners.get(place)
+        if place not in self._values and owner is not None:
             self.sums(owner)
-        if key not in self._values:
+        if place not in self._values:
             for _ in self._read([tensor]):
                 pass
-        return self._values[key]
+        return self._values[place]
 
     def sums(self, parameter: ParameterState) -> Sums | None:
         """The sums of one parameter's state; None if it has none that is understood. Raises Unreadable."""
@@ -243,7 +243,7 @@ class Statistics:
                 _look(values, first, part)
             yield first, parts
         for tensor, values in zip(sources, gathered, strict=True):
-            self._values[_key(tensor)] = values
+            self._values[key(tensor)] = values
 
 
 _kept: dict[int, Statistics] = {}
@@ -261,7 +261,7 @@ def forget() -> None:
     _kept.clear()
 
 
-def _key(tensor: Tensor) -> Hashable:
+def key(tensor: Tensor) -> Hashable:
     """The same for two names of the same numbers, within the file objects of one reading."""
     storage = getattr(tensor, "storage", None)
     if storage is None:

@@ -7,7 +7,7 @@ from torch import nn
 
 from probes.artifacts import Checkpoint
 from probes.discover import discover
-from probes.layers import classes, depth, strip
+from probes.layers import called, classes, depth, fan_in, strip
 
 
 def saved(folder: Path, model: nn.Module) -> Checkpoint:
@@ -34,6 +34,16 @@ def test_embeddings_are_no_layers_and_recurrent_tensors_are_of_their_own_kind(tm
     model = nn.ModuleDict({"embedding": nn.Embedding(100, 8), "rnn": nn.LSTM(8, 16), "head": nn.Linear(16, 3)})
     kinds = [(layer.name, layer.kind) for layer in depth(saved(tmp_path, model))]
     assert kinds == [("rnn.weight_ih_l0", "recurrent"), ("rnn.weight_hh_l0", "recurrent"), ("head", "dense")]
+
+
+def test_a_layer_that_has_only_a_number_is_called_layer(tmp_path):
+    assert [called(n) for n in ("0", "module.3", "fc1", "body.0")] == ["layer 0", "layer 3", "fc1", "body.0"]
+
+
+def test_fan_in_counts_kernel_positions_and_the_hidden_state(tmp_path):
+    model = nn.ModuleDict({"conv": nn.Conv2d(3, 8, 5), "rnn": nn.LSTM(8, 16), "head": nn.Linear(16, 3)})
+    found = {layer.name: fan_in(layer) for layer in depth(saved(tmp_path, model))}
+    assert found == {"conv": 75, "rnn.weight_ih_l0": 16, "rnn.weight_hh_l0": 16, "head": 16}
 
 
 def test_wrappers_do_not_change_what_a_tensor_is_called():

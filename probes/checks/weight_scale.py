@@ -1,0 +1,229 @@
+"""Weight scale: how large the weights are against a fresh network, and whether they ever left their start
+
+What it measures
+    For every weight matrix: the RMS of its entries against PyTorch's default, He's and Xavier's law for its number of
+    inputs; whether all entries, or all rows, are the same; whether it still is what the default initialisation draws.
+
+Formula
+    Default: U(-b, b) with b = 1/sqrt(fan in), so an RMS of 1/sqrt(3 fan in). He: sqrt(2/fan in). Xavier:
+    sqrt(2/(fan in + fan out)). What the weights were at the start is bounded by the first checkpoint: Adam moves an
+    entry by at most 7.3 times its learning rate a step (exact at its default betas), so the RMS at the start was at
+    least the RMS now less that much.
+
+Thresholds and sources
+    Trained nets that learned lay between 0.35 and 5 times the default law (our own small nets); embeddings, very
+    narrow nets and large steps go beyond, so a scale alone is never a verdict. bad-initialization: hidden rows that
+    are all the same make all units of a layer compute the same: confirmed in a run that has not learned, else
+    suspected. A start of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median
+    of the matrices): suspected in a run that has not learned, and confirmed above 6 where the loss also started above
+    3 times chance. frozen-parameters: some matrices untouched, others not: suspected, since new layers on a trained
+    body look like that.
+
+Reads
+    The weights of the first and of the latest checkpoint; options and steps of the optimizer; the logs.
+
+Cannot tell
+    Which initialisation was meant. Other laws than the default have no sharp bound, so untouched layers of theirs are
+    not seen. All-zero matrices may be wanted (pruned, or the last of a residual block): told, not judged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import curves, moments, statistics
+from ..artifacts import Artifacts, Checkpoint, Progress
+from ..drift import untrained
+from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..layers import Layer, called, depth, fan_in
+from ..outcome import Outcome, finite, outcome
+
+NEEDS = ("checkpoint",)
+SPEAKS_TO = ("bad-initialization", "frozen-parameters")
+COST = "file"
+LARGE, SMALL = 6.0, 0.2
+JUMPED = 3.0
+"""A first loss above so many times chance comes from weights (or inputs) that are too large."""
+FARTHEST = 7.3
+"""Adam's largest move of one entry in one step, in learning rates, at betas .9/.999 (Cauchy-Schwarz; attained)."""
+FEW = 4
+ENOUGH = 500
+"""Entries below which a matrix that has moved a little still looks untouched, where no optimizer state says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One matrix: its RMS, what the default law gives it, and what stands out (same entries, same rows, fresh)."""
+
+    layer: Layer
+    rms: float
+    default: float
+    oddity: str
+    fresh: bool | None
+
+    @property
+    def ratio(self) -> float:
+        return self.rms / self.default
+
+
+def run(artifacts: Artifacts, progress: Progress) -> Finding:
+    """Measure the latest checkpoint's weights, and bound what they started from by the first one's."""
+    last = artifacts.last
+    scales = gather(last) if last is not None else []
+    if last is None or not scales:
+        needs = "a checkpoint with weight matrices"
+        return Finding("weight-scale", "weight scale: no weight matrix", "could-not-check", needs=needs)
+    known, first = outcome(artifacts), artifacts.checkpoints[0]
+    start = started(first)
+    verdicts = [v for v in (_same(scales, known), _start(start, first, known), _untouched(scales, known)) if v]
+    median = float(np.median([s.ratio for s in scales]))
+    return Finding(
+        "weight-scale",
+        f"weight scale: {median:.2g} times a fresh net (median of {len(scales)} matrices)",
+        verdicts=tuple(verdicts),
+        measures=_measures(scales, start, median, last),
+        tables=(_table(scales),),
+        plots=_plots(scales),
+        facts=_facts(scales, verdicts),
+    )
+
+
+def gather(checkpoint: Checkpoint) -> list[Scale]:
+    """The scale of every finite weight matrix, in forward order."""
+    found = []
+    for layer in depth(checkpoint):
+        values = statistics.of(checkpoint).values(layer.weight)
+        if not values.bad:
+            default = 1 / math.sqrt(3 * fan_in(layer))
+            fresh = _fresh(checkpoint, layer) if values.largest < 2 * default else False
+            found.append(Scale(layer, values.rms, default, _oddity(checkpoint, layer), fresh))
+    return found
+
+
+def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
+    """Whether it never left its start: by its numbers, unless the optimizer's state knows of updates."""
+    sums = statistics.of(checkpoint).of(layer.weight)
+    if sums is not None and float(sums.square.sum()) > 0:
+        return False
+    return None if layer.weight.numel < ENOUGH else untrained(layer.weight.name, layer.weight)
+
+
+def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:
+    """ "all zero", "all the same", "all rows the same", or nothing; only candidates are read again."""
+    values = statistics.of(checkpoint).values(layer.weight)
+    if values.constant:
+        return "all zero" if values.high == 0 else "all the same"
+    alike = np.allclose(values.rows, values.rows[0], rtol=1e-9) and np.allclose(
+        values.totals, values.totals[0], rtol=1e-9, atol=1e-12
+    )
+    if layer.units >= FEW and layer.weight.shape[1] > 1 and alike:
+        rows = np.asarray(layer.weight.array()).reshape(layer.units, -1)
+        if (rows == rows[0]).all():
+            return "all rows the same"
+    return ""
+
+
+def started(first: Checkpoint) -> tuple[float, float] | None:
+    """Bounds of the scale at the start, as times of the default law: median of the matrices; None if unbounded."""
+    state = first.optimizer
+    if state is None or not state.groups or moments.family(state) != "adam" or not state.step:
+        return None
+    rate = max(moments.option(g, "initial_lr", moments.option(g, "lr", 0.0)) for g in state.groups)
+    moved, scales = FARTHEST * rate * state.step, gather(first)
+    if not scales:
+        return None
+    low = [max(0.0, s.rms - moved) / s.default for s in scales]
+    high = [(s.rms + moved) / s.default for s in scales]
+    return float(np.median(low)), float(np.median(high))
+
+
+def _same(scales: list[Scale], known: Outcome) -> Verdict | None:
+    """Hidden layers in which every unit computes the same."""
+    hidden = scales[:-1]
+    odd = [s for s in hidden if s.oddity in {"all the same", "all rows the same"} and s.layer.units >= FEW]
+    if not odd:
+        return None
+    because = (
+        f"all {odd[0].layer.units} rows of {called(odd[0].layer.name)} are the same ({len(odd)} of {len(hidden)} "
+        "hidden layers): its units all compute one thing"
+    )
+    level: Judgement = "confirmed" if known.learned is False else "suspected"
+    return Verdict("bad-initialization", level, "measured", because, "weights")
+
+
+def _start(start: tuple[float, float] | None, first: Checkpoint, known: Outcome) -> Verdict | None:
+    """A start far from every usual law, in a run that has not learned."""
+    if start is None or known.learned is not False:
+        return None
+    y = finite(known.main)
+    jumped = bool(known.chance and len(y) and curves.ends(y)[0] > JUMPED * known.chance)
+    if start[0] > LARGE:
+        because = f"the weights started at {start[0]:.2g} times the usual scale or more ({first.path.name})"
+        because += f", and the loss at {y[0]:.3g} ({y[0] / (known.chance or 1):.2g} times chance)" if jumped else ""
+        level: Judgement = "confirmed" if jumped else "suspected"
+        return Verdict("bad-initialization", level, "measured", because, "weights")
+    if start[1] < SMALL:
+        because = f"the weights started at {start[1]:.2g} times the usual scale or less ({first.path.name})"
+        return Verdict("bad-initialization", "suspected", "measured", because, "weights")
+    return None
+
+
+def _untouched(scales: list[Scale], known: Outcome) -> Verdict | None:
+    fresh = [s for s in scales if s.fresh]
+    if not fresh:
+        return None
+    because = (
+        f"{len(fresh)} of {len(scales)} weight matrices still hold what the default initialisation draws, first "
+        f"{called(fresh[0].layer.name)}"
+    )
+    body = [s for s in fresh if s is not scales[-1]]
+    others = any(s.fresh is False for s in scales)
+    judged = body and others and not known.learned
+    if not others:
+        because += ": this file was saved before any training"
+    level: Judgement = "suspected" if judged else "inconclusive"
+    return Verdict("frozen-parameters", level, "measured", because, "weights")
+
+
+def _measures(
+    scales: list[Scale], start: tuple[float, float] | None, median: float, last: Checkpoint
+) -> tuple[Measure, ...]:
+    where = str(last.path)
+    largest = max(scales, key=lambda s: s.ratio)
+    found = [
+        Measure("weights against the default law (median of matrices)", median, "times", where=where),
+        Measure(f"largest: {called(largest.layer.name)}", largest.ratio, "times", where=where),
+    ]
+    if start is not None:
+        found.append(Measure("scale at the start, at least", start[0], "times", f"> {LARGE:g}"))
+        found.append(Measure("scale at the start, at most", start[1], "times", f"< {SMALL:g}"))
+    return tuple(found)
+
+
+def _table(scales: list[Scale]) -> Table:
+    rows = []
+    for s in scales:
+        fan, out = fan_in(s.layer), s.layer.units * math.prod(s.layer.weight.shape[2:])
+        he, xavier = math.sqrt(2 / fan), math.sqrt(2 / (fan + out))
+        rows.append((s.layer.name, s.rms, s.ratio, s.rms / he, s.rms / xavier, "yes" if s.fresh else "", s.oddity))
+    columns = ("layer", "RMS", "/ default law", "/ He", "/ Xavier", "as initialised", "stands out")
+    return Table("scale of the weights", columns, tuple(rows))
+
+
+def _plots(scales: list[Scale]) -> tuple[Plot, ...]:
+    if not any(s.ratio > 0 for s in scales):
+        return ()
+    curve = Curve("RMS / default law", tuple(float(i) for i in range(len(scales))), tuple(s.ratio for s in scales))
+    names = tuple(s.layer.name for s in scales)
+    return (Plot("weights against a fresh net", "bars", (curve,), log_y=True, names=names),)
+
+
+def _facts(scales: list[Scale], verdicts: list[Verdict]) -> dict[str, str]:
+    if not any(v.verdict in {"confirmed", "suspected"} for v in verdicts):
+        return {}
+    worst = max(scales, key=lambda s: abs(math.log(s.ratio)) if s.ratio > 0 else math.inf)
+    fresh = ", ".join(called(s.layer.name) for s in scales if s.fresh)
+    return {"worst_layer": called(worst.layer.name), **({"layers": fresh} if fresh else {})}

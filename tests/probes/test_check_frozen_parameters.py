@@ -1,0 +1,139 @@
+"""Layers that were never trained, that stopped, that joined late; and those that are frozen on purpose."""
+
+import pytest
+import torch
+from torch import nn
+from trained import Trained, training
+
+from probes.checks.frozen_parameters import run
+from probes.finding import Finding
+from probes.histories import histories
+
+
+def probe(trained: Trained) -> Finding:
+    return run(trained.artifacts, lambda fraction, text="": None)
+
+
+def said(trained: Trained) -> str:
+    return probe(trained).verdicts[0].verdict
+
+
+def pasts(trained: Trained) -> list[str]:
+    return [h.past for h in histories(trained.artifacts.last)[0]]
+
+
+def deep(*widths: int) -> nn.Module:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    size = 16
+    for width in widths or (32, 24, 20):
+        layers += [nn.Linear(size, width), nn.ReLU()]
+        size = width
+    return nn.Sequential(*layers, nn.Linear(size, 4))
+
+
+def adam(m: nn.Module, lr: float = 2e-3) -> torch.optim.Optimizer:
+    return torch.optim.Adam([p for p in m.parameters() if p.requires_grad], lr=lr)
+
+
+def no_log(trained: Trained) -> Trained:
+    """Without a log it is not known whether the run learned."""
+    (trained.folder / "log.csv").unlink()
+    return trained
+
+
+def test_a_net_that_trains_everything_is_not_accused(tmp_path):
+    trained = training(tmp_path, deep(), adam, 200)
+    assert pasts(trained) == ["trained"] * 4
+    assert said(trained) == "ruled_out"
+
+
+@pytest.mark.parametrize("make", [adam, lambda m: torch.optim.SGD(m[6].parameters(), 0.05, momentum=0.9)])
+def test_a_random_body_that_is_never_trained_is_confirmed(tmp_path, make):
+    model = deep()
+    for p in model[:6].parameters():
+        p.requires_grad = False
+    trained = no_log(training(tmp_path, model, make, 200))
+    assert pasts(trained) == ["outside"] * 3 + ["trained"]
+    assert said(trained) == "confirmed"
+
+
+def test_a_pretrained_body_that_is_frozen_is_fine_tuning(tmp_path):
+    trained = training(tmp_path, deep(), adam, 150)
+    for p in trained.model[:4].parameters():
+        p.requires_grad = False
+    again = no_log(training(tmp_path, trained.model, adam, 150))
+    assert pasts(again) == ["outside", "outside", "trained", "trained"]
+    assert said(again) == "inconclusive"
+
+
+def test_a_layer_in_the_middle_that_the_optimizer_lacks_is_suspected(tmp_path):
+    trained = training(tmp_path, deep(), adam, 150)
+    trained.model[2].weight.requires_grad = False
+    again = no_log(training(tmp_path, trained.model, adam, 150))
+    assert pasts(again) == ["trained", "outside", "trained", "trained"]
+    assert said(again) == "suspected"
+
+
+def test_a_layer_that_joins_late_is_told_with_the_updates_that_it_missed(tmp_path):
+    model = deep()
+
+    def late(step: int, model: nn.Module) -> None:
+        model[0].weight.requires_grad = step > 120
+
+    trained = training(tmp_path, model, lambda m: torch.optim.Adam(m.parameters(), lr=2e-3), 300, late)
+    assert histories(trained.artifacts.last)[0][0].missed == 120
+    assert said(trained) == "ruled_out"
+
+
+def test_gradients_that_are_zeroed_from_some_step_on_are_found_with_their_age(tmp_path):
+    hooks = []
+
+    def stop(step: int, model: nn.Module) -> None:
+        if step == 200:
+            hooks.append(model[2].weight.register_hook(torch.zeros_like))
+
+    trained = no_log(training(tmp_path, deep(), adam, 350, stop))
+    second = histories(trained.artifacts.last)[0][1]
+    assert second.past == "stopped"
+    assert second.age == pytest.approx(151, abs=25)
+    assert said(trained) == "suspected"
+
+
+def test_a_group_with_a_learning_rate_of_zero_is_named(tmp_path):
+    def make(m: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam([{"params": m[:4].parameters()}, {"params": m[4:].parameters(), "lr": 0.0}], lr=1e-3)
+
+    trained = no_log(training(tmp_path, deep(), make, 200))
+    assert pasts(trained) == ["trained", "trained", "rate-0", "rate-0"]
+    assert said(trained) == "confirmed"
+
+
+def test_layers_of_one_shape_cannot_be_told_apart_and_that_is_said(tmp_path):
+    model = deep(32, 32, 32)
+    for p in model[:4].parameters():
+        p.requires_grad = False
+    found = probe(training(tmp_path, model, adam, 100))
+    assert found.status == "could-not-check"
+    assert "lacks 4 of 8 parameters" in found.title
+
+
+def test_tied_weights_are_trained_under_their_other_name(tmp_path):
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inputs, self.back, self.head = nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 4)
+            self.back.weight = self.inputs.weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.back(self.inputs(x).relu()).relu())
+
+    torch.manual_seed(0)
+    trained = training(tmp_path, Tied(), adam, 150)
+    assert pasts(trained) == ["trained"] * 3
+
+
+def test_plain_sgd_keeps_nothing_and_that_is_said(tmp_path):
+    found = probe(training(tmp_path, deep(), lambda m: torch.optim.SGD(m.parameters(), 0.1), 100))
+    assert found.status == "could-not-check"
+    assert "plain SGD" in found.title

@@ -1,0 +1,89 @@
+"""Starts at a wrong scale, layers whose units are all one, and untouched layers; healthy nets left alone."""
+
+import pytest
+import torch
+from torch import nn
+from trained import mlp, tables, training
+
+from probes.checks.weight_scale import run
+from probes.discover import discover
+
+
+def said(artifacts) -> list[tuple[str, str]]:
+    found = run(artifacts, lambda fraction, text="": None)
+    return [(v.diagnosis, v.verdict) for v in found.verdicts]
+
+
+def adam(m: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
+    return torch.optim.Adam(m.parameters(), lr=lr)
+
+
+def start(how: str) -> nn.Module:
+    torch.manual_seed(0)
+    model = mlp(depth=3)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            {
+                "default": lambda w: w,
+                "he": nn.init.kaiming_normal_,
+                "xavier": nn.init.xavier_uniform_,
+                "normal": lambda w: nn.init.normal_(w, 0, 3.0),
+                "constant": lambda w: nn.init.constant_(w, 0.1),
+            }[how](layer.weight)
+    return model
+
+
+@pytest.mark.parametrize("how", ["default", "he", "xavier"])
+@pytest.mark.parametrize("lr", [1e-3, 2e-2])
+def test_usual_initialisations_are_not_accused(tmp_path, how, lr):
+    assert said(training(tmp_path, start(how), lambda m: adam(m, lr), 200).artifacts) == []
+
+
+def test_a_start_far_too_large_is_found_where_the_run_does_not_learn(tmp_path):
+    x, _ = tables()
+    y = torch.randint(0, 4, (len(x),))  # nothing to learn, so that the run stays where it is
+    trained = training(tmp_path, start("normal"), lambda m: adam(m, 1e-4), 200, data=(x, y))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,train_acc\n" + "".join(f"{i},400,0.25\n" for i in range(1, 11)))
+    assert said(trained.artifacts)[0][0] == "bad-initialization"
+
+
+def test_the_same_start_is_not_accused_where_the_run_learns(tmp_path):
+    trained = training(tmp_path, start("normal"), adam, 200)
+    lines = "".join(f"{i},{2 / i},{1 - 0.5 / i}\n" for i in range(1, 11))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,train_acc\n" + lines)
+    assert said(trained.artifacts) == []
+
+
+def test_units_that_all_compute_the_same_are_found(tmp_path):
+    model = start("constant")
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.zeros_(layer.bias)
+    trained = training(tmp_path, model, adam, 100)
+    assert said(trained.artifacts)[0][0] == "bad-initialization"
+
+
+def test_a_hidden_layer_at_its_random_start_beside_trained_ones_is_suspected(tmp_path):
+    trained = training(tmp_path, start("default"), lambda m: adam(m, 1e-2), 200)
+    torch.manual_seed(9)
+    trained.model[2].reset_parameters()
+    folder = tmp_path / "later"
+    folder.mkdir()
+    torch.save(trained.model.state_dict(), folder / "weights.pt")
+    assert said(discover([folder])) == [("frozen-parameters", "suspected")]
+
+
+def test_a_net_saved_before_training_is_called_that(tmp_path):
+    torch.save(start("default").state_dict(), tmp_path / "weights.pt")
+    found = run(discover([tmp_path]), lambda fraction, text="": None)
+    assert [(v.verdict) for v in found.verdicts] == ["inconclusive"]
+    assert "before any training" in found.verdicts[0].because
+
+
+def test_pruned_layers_are_told_and_not_judged(tmp_path):
+    trained = training(tmp_path, start("he"), adam, 100)
+    trained.model[2].weight.data.zero_()
+    folder = tmp_path / "later"
+    folder.mkdir()
+    torch.save(trained.model.state_dict(), folder / "weights.pt")
+    assert said(discover([folder])) == []

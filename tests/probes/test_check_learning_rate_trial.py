@@ -69,4 +69,4 @@ def test_the_weights_of_the_person_are_not_touched_and_their_failure_is_one_sent
     torch.manual_seed(0)
     found = probe(train(mlp(), sgd(0.05), steps=100), TARGET.replace("nn.Linear(16, 32)", "nn.Linear(15, 32)"))
     assert found.status == "could-not-check"
-    assert "forward pass failed" in found.title
+    assert "forward pass failed" in found.needs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,10 @@ def test_every_probe_speaks_to_diagnoses_that_exist() -> None:
     for spec in probes().values():
         for id in spec.speaks_to:
             assert entries[id].kind == "diagnosis", (spec.id, id)
+
+
+def test_the_readme_names_every_probe_and_no_other() -> None:
+    from probes.registry import probes
+
+    rows = (ROOT / "README.md").read_text(encoding="utf-8").partition("| probe |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", rows, re.M)) == set(probes())

@@ -47,9 +47,17 @@ class Worker:
         python: the interpreter to run it under (the person's environment); by default this one.
         memory_mb: its limit of memory where the system has one; 0 for none.
         probe_timeout_s: how long one probe may take.
+        trust: unpickle torch files whole where the safe reader leaves something out; runs the code that they name.
     """
 
-    def __init__(self, python: str | None = None, memory_mb: int = 8192, probe_timeout_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        python: str | None = None,
+        memory_mb: int = 8192,
+        probe_timeout_s: float = 120.0,
+        trust: bool = False,
+    ) -> None:
+        self._trust = trust
         self._python, self._memory_mb, self._timeout = python or sys.executable, memory_mb, probe_timeout_s
         self._lock = threading.RLock()
         self._child: _Child | None = None
@@ -75,7 +83,12 @@ class Worker:
     ) -> dict[str, Any]:
         """Reads files and folders; returns what `describe` says. Raises Unreadable, also if the worker dies of it."""
         names = [str(p) for p in paths]
-        request: Message = {"do": "open", "paths": names, "target": str(target) if target else None}
+        request: Message = {
+            "do": "open",
+            "paths": names,
+            "target": str(target) if target else None,
+            "trust": self._trust,
+        }
         with self._lock, self._working():
             self._opened = None
             try:

@@ -22,6 +22,7 @@ from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
 from .readers.tensorboard import is_events, read_tensorboard
 from .readers.text import read_text
+from .readers.trusted import read_trusted
 
 DEEPEST = 8
 MOST_FILES = 5000
@@ -86,19 +87,23 @@ class _Found:
     targets: list[Path] = field(default_factory=list)
     unknown: list[Unknown] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    trust: bool = False
 
 
-def discover(paths: Sequence[Path], target: Path | None = None, progress: Progress | None = None) -> Artifacts:
-    """Reads files and run folders. No code of theirs is run and nothing is unpickled.
+def discover(
+    paths: Sequence[Path], target: Path | None = None, progress: Progress | None = None, trust: bool = False
+) -> Artifacts:
+    """Reads files and run folders. No code of theirs is run and nothing is unpickled, unless `trust` says so.
 
     Args:
         paths: files or folders. A link that is named here is followed; links inside folders are not.
         target: the person's file to run later; only recorded.
+        trust: load torch files whole where the safe reader had to leave something out.
 
     Raises:
         Unreadable: a path that does not exist. What is merely not understood ends in `unknown`.
     """
-    found = _Found()
+    found = _Found(trust=trust)
     files = list(dict.fromkeys(file for path in paths for file in _files(Path(path), found)))
     if target is not None and not Path(target).is_file():
         raise Unreadable("there is no such file", str(target), "give the Python file that defines build_model()")
@@ -198,9 +203,20 @@ def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
     yield alone, "part of a distributed checkpoint without its .metadata; copy the whole folder"
 
 
-def _take_checkpoint(file: Path, found: _Found) -> None:
+def _read(file: Path, trust: bool) -> Checkpoint:
+    """By the safe reader; whole, if that had to leave something out and the person trusts the file."""
     try:
         checkpoint = read_checkpoint(file)
+    except Unreadable:
+        if not trust:
+            raise
+        return read_trusted(file)
+    return read_trusted(file) if trust and checkpoint.refused else checkpoint
+
+
+def _take_checkpoint(file: Path, found: _Found) -> None:
+    try:
+        checkpoint = _read(file, found.trust)
     except IsData:
         found.data.append(file)
         return

@@ -87,7 +87,8 @@ class Server:
         if request["do"] == "open":
             target = Path(request["target"]) if request.get("target") else None
             statistics.forget()
-            self._artifacts = discover([Path(p) for p in request["paths"]], target, self._progress)
+            trust = bool(request.get("trust"))
+            self._artifacts = discover([Path(p) for p in request["paths"]], target, self._progress, trust)
             for folder in _code_folders(self._artifacts):
                 if folder not in sys.path:
                     sys.path.insert(0, folder)

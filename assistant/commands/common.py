@@ -26,10 +26,12 @@ def add_files(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def add_worker(parser: argparse.ArgumentParser) -> None:
-    """--python and --kb."""
+    """--python, --trust and --kb."""
     parser.add_argument(
         "--python", metavar="PYTHON", help="interpreter to measure with (the one that your model needs)"
     )
+    trust = "unpickle torch files whole, running the code that they name: only for files that you made yourself"
+    parser.add_argument("--trust", action="store_true", help=trust)
     add_kb(parser)
 
 
@@ -54,7 +56,7 @@ def worker(args: argparse.Namespace) -> Worker:
     """The worker process, not started yet."""
     from probes.client import Worker
 
-    return Worker(python=args.python)
+    return Worker(python=args.python, trust=args.trust)
 
 
 def consult(args: argparse.Namespace, process: Worker, file: SessionFile | None = None) -> Consult:

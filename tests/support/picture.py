@@ -24,7 +24,7 @@ async def picture(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NN_DOCTOR_HOME"] = folder
         run = make("dead-relu", Path(folder) / "dead-relu")
-        names = {"target": str(run / "model.py"), "python": None, "kb": [], "resume": None}
+        names = {"target": str(run / "model.py"), "python": None, "kb": [], "trust": False, "resume": None}
         app = DoctorApp(argparse.Namespace(paths=[str(run)], say=demos()["dead-relu"].complaint, **names))
         async with app.run_test(size=(118, 40)) as pilot:
             for _ in range(600):

@@ -12,7 +12,7 @@ from assistant.tui.app import DoctorApp
 
 def app(*paths: Path, **options: str) -> DoctorApp:
     """The screen on these paths, as the command line would start it."""
-    values = {"target": None, "python": None, "kb": [], "resume": None, "say": None, **options}
+    values = {"target": None, "python": None, "kb": [], "trust": False, "resume": None, "say": None, **options}
     made = DoctorApp(argparse.Namespace(paths=[str(p) for p in paths], **values))
     made.animation_level = "none"
     return made

@@ -124,13 +124,15 @@ class Index:
         return {w: 1 + math.log(n) for w, n in counted.items() if not w.isdigit()}
 
     def text_scores(self, query: Query) -> dict[str, float]:
-        """How much entries' words and phrases resemble the query's, without symptoms; entries with none are left out."""
+        """How much the words and phrases of entries resemble the query's, without symptoms; none: left out."""
         shared: dict[str, float] = {}
         for word, weight in query.words.items():
             for id_, gain in self._gains.get(word, ()):
                 shared[id_] = shared.get(id_, 0.0) + weight * gain
         length, best = self._length(query), self._best_phrases(query)
-        return {id_: score / length + _PHRASE * best.get(id_, 0.0) for id_, score in shared.items()}
+        return {
+            id_: shared.get(id_, 0.0) / length + _PHRASE * best.get(id_, 0.0) for id_ in shared.keys() | best.keys()
+        }
 
     def _length(self, query: Query) -> float:
         """Long messages repeat themselves: their sum of words counts less."""
@@ -212,9 +214,10 @@ def _weighted(parts: Iterable[tuple[float, str]]) -> dict[str, float]:
 
 
 def _phrases(entry: Entry, rarity: Mapping[str, float]) -> list[_Phrase]:
+    """The phrases of an entry. A word by itself may have become part of another where fields were read as a whole."""
     named = [(1.0, text, entry.summary) for text in (entry.title, *entry.aliases)]
     named += [(0.9, q.question, q.answer) for q in entry.qa]
-    read = ((weight, frozenset(words(text)), shown) for weight, text, shown in named)
+    read = ((weight, frozenset(words(text)) & rarity.keys(), shown) for weight, text, shown in named)
     return [_Phrase(said, weight, sum(rarity[w] for w in said), shown) for weight, said, shown in read if said]
 
 

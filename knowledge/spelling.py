@@ -20,7 +20,7 @@ class Speller:
         self._stems = {word: stem(word) for word in written}
         self._known = frozenset(self._stems.values())
         self._near: dict[tuple[int, str], list[str]] = {}
-        for word in {*self._stems, *self._known}:
+        for word in sorted({*self._stems, *self._known}):
             if word.isalpha() and len(word) >= 4:
                 for length in range(len(word) - 2, len(word) + 3):
                     self._near.setdefault((length, word[0]), []).append(word)

@@ -1,1 +1,1 @@
-"""Turns FAQ-like Markdown into draft entries: repair -> blocks -> sections -> entries -> files. Nothing is dropped silently."""
+"""FAQ-like Markdown -> draft entries: repair, blocks, sections, entries, files. Nothing is dropped silently."""

@@ -15,7 +15,8 @@ _BEFORE = r"(?:(?:the|common|possible|typical|main|key|potential|quick|likely|us
 _AFTER = r"(?:\s+(?:of|for|to|that|and how|in)\b.*)?"
 _ROLES: dict[Role, re.Pattern[str]] = {
     "symptoms": re.compile(
-        rf"{_BEFORE}(?:symptoms?|signs?|warning signs|what you(?:'ll)? see|how to recogni[sz]e|when to suspect){_AFTER}(?:\s+\w+)?",
+        rf"{_BEFORE}(?:symptoms?|signs?|warning signs|what you(?:'ll)? see|how to recogni[sz]e|when to suspect){_AFTER}"
+        r"(?:\s+\w+)?",
         re.IGNORECASE,
     ),
     "causes": re.compile(rf"{_BEFORE}(?:root )?(?:causes?|reasons?|why it happens){_AFTER}", re.IGNORECASE),

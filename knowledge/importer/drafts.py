@@ -122,7 +122,7 @@ def rendered(draft: Draft, document: Document) -> str:
     """The file of a draft."""
     fields = entry(draft)
     text = dumped(fields)
-    read = hashed(dumped({k: v for k, v in fields.items() if k != "sources"}))
+    read = hashed(dumped({k: v for k, v in fields.items() if k not in ("id", "sources")}))
     head = [_NOTE, f"# from: {json.dumps(document.name)} lines {draft.start}-{draft.end}"]
     head += [f"# document: {read[:16]}, draft: {hashed(text)[:16]}"]
     head += ["# front matter:"] + [f"#   {safe(line)}" for line in document.front] if document.front else []
@@ -136,7 +136,22 @@ def planned(draft: Draft, document: Document, folder: Path) -> Change:
         there = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return Change(draft, path, text, "new")
-    return Change(draft, path, text, compared(there, text))
+    status = compared(there, text)
+    if status == "conflict" and any(same_reading(other, text) for other in siblings(path)):
+        status = "edited"
+    return Change(draft, path, text, status)
+
+
+def siblings(path: Path) -> list[Path]:
+    """Drafts that were written beside an edited one."""
+    base = cut(path.stem, 54)
+    return [p for p in sorted(path.parent.glob(f"{base}-*.yaml")) if re.fullmatch(r"-\d+", p.stem[len(base) :])]
+
+
+def same_reading(path: Path, text: str) -> bool:
+    """Whether a file was drafted from the same text of a document."""
+    there, now = _HASHES.search(path.read_text(encoding="utf-8", errors="replace")), _HASHES.search(text)
+    return there is not None and now is not None and there.group(1) == now.group(1)
 
 
 def compared(there: str, text: str) -> Status:
@@ -178,7 +193,8 @@ def beside(change: Change, document: Document) -> Path:
 
 def left_over(folder: Path, document: Document, made: Collection[str]) -> list[Path]:
     """Drafts of this document on disk that it has no more."""
-    return [p for p in sorted(folder.glob("*.yaml")) if p.stem not in made and origin(p) == document.name]
+    known = set(made) | {p.stem for id_ in made for p in siblings(folder / f"{id_}.yaml")}
+    return [p for p in sorted(folder.glob("*.yaml")) if p.stem not in known and origin(p) == document.name]
 
 
 def hashed(text: str) -> str:

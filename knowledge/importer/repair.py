@@ -91,7 +91,7 @@ def decoded(raw: bytes, path: Path) -> str:
 
 
 def repaired(text: str, name: str) -> Document:
-    """Undo wrong decoding and set front matter apart. Quotes, ligatures and HTML entities stay as the author wrote them."""
+    """Undo wrong decoding and set front matter apart. Quotes, ligatures and HTML entities stay as they were written."""
     lines = [line.rstrip() for line in ftfy.fix_text(text, _CONFIG).split("\n")]
     end = front_matter(lines)
     return Document(name, ("",) * end + tuple(lines[end:]), tuple(lines[1 : end - 1]) if end else ())

@@ -60,7 +60,8 @@ def test_the_id_must_be_the_file_name(tmp_path: Path) -> None:
 def test_an_entry_with_a_built_in_id_extends_that_entry(tmp_path: Path) -> None:
     built_in = load().entries["overfitting"]
     new = next(s for s in load().symptoms if s not in built_in.symptoms)
-    more = f"aliases: [our own word]\ncauses: [Our loader repeats a shard.]\nsymptoms: {{val-loss-rises: never, {new}: often}}\n"
+    more = "aliases: [our own word]\ncauses: [Our loader repeats a shard.]\n"
+    more += f"symptoms: {{val-loss-rises: never, {new}: often}}\n"
     assert problems(tmp_path, ENTRY.replace("my-fault", "overfitting") + more, "overfitting.yaml") == []
     both = load([tmp_path, tmp_path]).entries["overfitting"]
     assert (both.title, both.summary, both.path) == (built_in.title, built_in.summary, built_in.path)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from knowledge.likelihood import LIKELIHOOD, probability
 from knowledge.load import load
 from knowledge.meanings import levels
 from knowledge.schema import Entry
+from probes.demos import demos
+from probes.registry import probes
 
 KB = load()
 FAULTS = [e for e in KB.entries.values() if e.kind == "diagnosis"]
@@ -63,6 +66,12 @@ def test_measured_sentences_read_well_whatever_a_layer_is_called(layer: str) -> 
         text = template.format_map(facts)
         assert not re.search(r"\b([a-z]\w+) \1\b", text), text
         assert not text.startswith(layer) and f"layer {layer}" not in text, text
+
+
+def test_commands_that_entries_name_exist() -> None:
+    text = "\n".join(Path(entry.path).read_text("utf-8") for entry in KB.entries.values())
+    assert set(re.findall(r"nn-doctor demo ([\w-]+)", text)) == {*demos()}
+    assert set(re.findall(r"nn-doctor probe run ([\w-]+)", text)) <= {*probes()}
 
 
 def test_two_look_alikes_can_be_told_apart_by_a_question() -> None:

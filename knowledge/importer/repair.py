@@ -10,7 +10,7 @@ import ftfy
 
 from ..errors import KnowledgeError, Problem
 
-MAX_BYTES = 5_000_000
+MAX_BYTES = 2_000_000
 _CONFIG = ftfy.TextFixerConfig(
     unescape_html=False,
     fix_latin_ligatures=False,

@@ -291,7 +291,7 @@ def test_any_text_gives_valid_drafts_or_one_sentence(tmp_path: Path, text: str) 
         (b"", "is empty"),
         (b" \n\n", "is empty"),
         (b"PK\x03\x04\x00\x00", "is not text"),
-        (b"x" * 6_000_000, "larger than 5 MB"),
+        (b"x" * 6_000_000, "larger than 2 MB"),
     ],
     ids=["empty", "blank", "binary", "large"],
 )

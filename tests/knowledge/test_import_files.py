@@ -9,7 +9,10 @@ from assistant import cli
 from knowledge.load import load
 from knowledge.search import Index
 
-PAGE = "# Looms\n\nAbout looms.\n\n## Overfitting\n\nCloth too long.\n\n## Belts\n\nMade of leather.\n\n**Q: How tight?**\n"
+PAGE = (
+    "# Looms\n\nAbout looms.\n\n## Overfitting\n\nCloth too long.\n\n## Belts\n\nMade of leather.\n\n"
+    "**Q: How tight?**\n"
+)
 
 
 @pytest.fixture

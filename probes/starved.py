@@ -79,6 +79,7 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
         return [], state.mapping_note or "the optimizer's state cannot be matched with the parameters by name"
     family = moments.family(state)
     hidden = [layer for layer in depth(checkpoint) if layer.kind in {"dense", "conv"}][:-1]
+    hidden = [layer for layer in hidden if not _pruned(checkpoint, layer)]
     if not hidden:
         return [], "there is no hidden dense or convolutional layer"
     if family == "adam":
@@ -90,6 +91,12 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
     if family == "plain":
         return [], "plain SGD keeps nothing from step to step"
     return [], f"the state of this optimizer ({state.kind or 'unknown'}) is not understood"
+
+
+def _pruned(checkpoint: Checkpoint, layer: Layer) -> bool:
+    """Whether it, or the layer that reads its units, is all zero: removed on purpose, so no gradient is to be had."""
+    values = statistics.of(checkpoint).values
+    return any(t is not None and t.numel and values(t).zeros == t.numel for t in (layer.weight, layer.next))
 
 
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:

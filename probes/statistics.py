@@ -18,7 +18,7 @@ from .artifacts import Array, Checkpoint, Floats, ParameterState, Tensor
 from .layers import floating
 from .moments import ADAM, betas, coupled, option, options, together
 
-PIECE = 2 << 20
+PIECE = 1 << 19
 """Bytes of one tensor that are looked at together: its float64 copies stay within a processor's cache."""
 MOST_ROWS = 1 << 22
 """A tensor with more rows (a flat buffer of all parameters) counts as one row: a number for each would not be small."""
@@ -224,7 +224,8 @@ class Statistics:
         for first, parts in self._read(sources):
             m, v = parts[0] / (1 - b1**t), parts[1] / (1 - b2**t)
             root = np.sqrt(v)
-            sums.below_eps += int(np.count_nonzero((root > 0) & (root < eps)))
+            if root.size and root.min() < eps:
+                sums.below_eps += int(np.count_nonzero((root > 0) & (root < eps)))
             if largest:
                 root = np.sqrt(parts[2] / (1 - b2**t))
             step = m / (root + eps) if eps > 0 else np.divide(m, root, out=np.zeros_like(m), where=root > 0)
@@ -325,4 +326,5 @@ def _add(sums: Sums, first: int, **parts: Array) -> None:
         _put(getattr(sums, name), first, part.sum(1))
         by_column = {"agree": sums.column_agree, "square": sums.column_square}.get(name)
         if by_column is not None and len(by_column):
-            by_column += part.reshape(len(part), len(by_column), -1).sum((0, 2))
+            total = part.sum(0)  # kernel positions are added up after the rows: far fewer numbers then
+            by_column += total.reshape(len(by_column), -1).sum(1)

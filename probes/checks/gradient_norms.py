@@ -13,10 +13,11 @@ Formula
 Thresholds and sources
     vanishing suspected: V < -1.0 (51 of 63 nets that vanished and did not learn; 0 of 363 healthy ones, lowest healthy
     V -0.79), or V < -1.5 in nets of 3 or 4 matrices, where one odd layer is a third. Of 17 public files 4 lie below
-    -1 because their head is on another scale, so V > -2 is only suspected where the hidden layers fade too (0.5 dex)
-    or the loss stands, and nothing is suspected of a run that learns. Confirmed at V < -2 with a loss that stands
-    still (log, or chance on the batch): between -2 and -1 a net stuck for another reason may lie, too. A freshly
-    built model below -2 whose run did not learn is suspected: Adam heals the profile with time.
+    -1 because their head is on another scale, so V is only suspected where the hidden layers fade too (0.5 dex;
+    not asked of nets of 3 or 4 matrices below -2) or the loss stands, and nothing is suspected of a run that learns.
+    Confirmed at V < -2 with a loss that stands still (log, or chance on the batch): between -2 and -1 a net stuck for
+    another reason may lie, too. A freshly built model below -2 whose run did not learn is suspected: Adam heals the
+    profile with time. Where all gradients, the head's too, have faded against their own past, the run is over.
     exploding: T > 10 held for 23 of 23 exploding runs and 1 of 540 others, but depends on the loss's unit, so never
     from T alone: suspected where a freshly built model has one above 10 and the log ends in NaN, confirmed
     above 1,000.
@@ -53,6 +54,8 @@ VANISHED, VANISHED_SHALLOW, VANISHED_SURELY = -1.0, -1.5, -2.0
 SHALLOW = 4
 HEALTHY = -0.8
 LARGE = 10.0
+CONVERGED = 1e-4
+"""Agreement of gradients that noise alone does not fall below (it gives 0.05): here none has come for 30 steps."""
 ROUND = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -64,6 +67,8 @@ class Profile:
     rms: tuple[float, ...]
     total: float
     source: str
+    over: bool = False
+    """The gradients of all parameters, the head's too, have faded against their own past: the run has converged."""
 
     @property
     def drop(self) -> float | None:
@@ -161,13 +166,12 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
         if value is not None:
             names.append(layer.name)
             rms.append(value)
-    total = 0.0
-    for parameter in state.parameters:
-        sums = statistics.of(checkpoint).sums(parameter)
-        total += sums.norm**2 if sums else 0.0
+    sums = [s for p in state.parameters if (s := statistics.of(checkpoint).sums(p)) is not None]
+    total = sum(s.norm**2 for s in sums)
+    over = moments.family(state) == "adam" and max((s.coherence for s in sums), default=1.0) < CONVERGED
     if not names:
         return None, "no weight matrix has optimizer state that says anything of its gradient"
-    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state"), ""
+    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state", over), ""
 
 
 def _rms(checkpoint: Checkpoint, layer: Layer) -> float | None:
@@ -215,7 +219,8 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
     if drop < (VANISHED_SHALLOW if len(profile.rms) <= SHALLOW else VANISHED):
         stuck, how = _stuck(seen)
         sure = stuck and drop < VANISHED_SURELY
-        if seen.known.learned or not (stuck or drop < VANISHED_SURELY or profile.fades):
+        shown = profile.fades or (drop < VANISHED_SURELY and len(profile.rms) <= SHALLOW)
+        if seen.known.learned or not (stuck or (shown and not profile.over)):
             return [Verdict("vanishing-gradients", "inconclusive", "measured", because + how, source)]
         return [Verdict("vanishing-gradients", "confirmed" if sure else "suspected", "measured", because + how, source)]
     if drop > HEALTHY:

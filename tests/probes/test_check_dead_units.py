@@ -168,3 +168,24 @@ def test_a_target_that_fails_leaves_the_verdict_of_the_file(train):
     broken.write_text("raise RuntimeError('not today')\n")
     found = probe(discover([trained.folder], target=broken))
     assert [v.source for v in found.verdicts] == ["optimizer-state"]
+
+
+def test_layers_that_were_pruned_away_on_purpose_are_not_called_dead(train):
+    """A block whose second layer is all zero, as pruning of residual networks leaves it, has no gradient before it."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inputs, self.one, self.two = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 32)
+            self.head = nn.Linear(32, 4)
+            self.two.requires_grad_(False)
+            nn.init.zeros_(self.two.weight)
+
+        def forward(self, x):
+            x = self.inputs(x).relu()
+            return self.head((x + self.two(self.one(x).relu())).relu())
+
+    torch.manual_seed(0)
+    trained: Trained = train(Block(), MAKERS["momentum"], steps=300)
+    (trained.folder / "log.csv").unlink()
+    assert set(said(trained.artifacts).values()) <= {"ruled_out"}

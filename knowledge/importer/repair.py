@@ -10,6 +10,8 @@ import ftfy
 
 from ..errors import KnowledgeError, Problem
 
+LONGEST_LINE = 20_000
+"""Characters of one line; no prose has so many, and some patterns of them take Markdown minutes to parse."""
 MAX_BYTES = 2_000_000
 _CONFIG = ftfy.TextFixerConfig(
     unescape_html=False,
@@ -66,6 +68,9 @@ def read(path: Path) -> Document:
     document = repaired(decoded(raw, path), "/".join(path.resolve().parts[-2:]).lstrip("/"))
     if not any(line.strip() for line in document.lines):
         raise refused(path, "is empty: there is nothing to import")
+    longest = max(range(len(document.lines)), key=lambda i: len(document.lines[i]))
+    if len(document.lines[longest]) > LONGEST_LINE:
+        raise refused(path, f"line {longest + 1} is longer than {LONGEST_LINE:,} characters; break it into lines")
     return document
 
 

@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from assistant import cli
+from knowledge.errors import KnowledgeError
+from knowledge.importer.repair import read
 from knowledge.load import load
 from knowledge.search import Index
 
@@ -170,3 +172,10 @@ def test_an_output_folder_that_is_a_file_is_told_in_a_sentence(page: Path, capsy
     (page.parent / "out").write_text("")
     assert run(page) == 2
     assert capsys.readouterr().err.startswith("nn-doctor: ")
+
+
+def test_a_line_that_no_prose_has_is_refused_at_once(tmp_path):
+    path = tmp_path / "hostile.md"
+    path.write_text("# Title\n\n" + "[ " * 50_000)
+    with pytest.raises(KnowledgeError, match="line 3 is longer than"):
+        read(path)

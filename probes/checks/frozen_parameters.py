@@ -109,7 +109,9 @@ def _measures(found: list[History], last: Checkpoint) -> tuple[Measure, ...]:
 
 def _table(found: list[History]) -> Table:
     fresh = {True: "yes", False: "no", None: None}
-    rows = tuple((h.layer.name, WORDS[h.past], h.missed, h.age, fresh[h.fresh]) for h in found)
+    rows = tuple(
+        (h.layer.name, WORDS[h.past], h.missed if h.past != "outside" else None, h.age, fresh[h.fresh]) for h in found
+    )
     columns = ("layer", "training", "missed updates", "steps without gradient", "still as initialised")
     return Table("the training of each layer", columns, rows)
 

@@ -20,8 +20,9 @@ Thresholds and sources
     loss stands. C > 0.15 at a rate below Adam's default of 1e-3: suspected (3 of 248 runs near the best rate reach
     it, none 0.3).
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
-    since the first step then replaces the weights. An update ratio above 1e-2 alone is a hint (6 of 6, recall .21);
-    1e-3 is a fair centre and a bad threshold.
+    since the first step then replaces the weights. SGD with lr / (1 - momentum) above 10 and weights above ten times
+    a fresh net's (trained ones reach 8): suspected, from one file. An update ratio above 1e-2 alone is a hint
+    (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
 
 Reads
     All checkpoints (first, middle, last), the optimizer's state, the logs for whether the run learns.
@@ -42,7 +43,7 @@ from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..drift import Move, moves, steps_between, untrained
 from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth, module_of, parameters
+from ..layers import Layer, called, depth, fan_in, module_of, parameters
 from ..moments import option
 from ..outcome import Outcome, outcome
 
@@ -56,6 +57,9 @@ LARGE_LR = 1e-2
 """Adam moves every weight by about this much a step: ten times its default is not too low."""
 SILENT = 1e-3
 """Adam's step at a learning rate of 1 where gradients come is about 0.1 to 1 for each weight; below this none do."""
+SGD_REACH, BLOWN_UP = 10.0, 10.0
+"""SGD's lr / (1 - momentum), and the weights against a fresh net, both beyond ten times what is usual at most (1; 5
+in trained nets, 8 in published detectors)."""
 DECAYED = 1e-3
 DEFAULT_LR = 1e-3
 """Adam's default: from here on gradients that agree in a run that stands have another reason."""
@@ -292,6 +296,8 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
                     "optimizer-state",
                 )
             ]
+    if (blown := _blown_up(seen)) is not None:
+        return [blown]
     ratio = float(np.median(list(seen.ratios.values()))) if seen.ratios else None
     if ratio is not None and ratio > LARGE_UPDATE and known.learned is False:
         because = (
@@ -299,6 +305,24 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "optimizer-state")]
     return []
+
+
+def _blown_up(seen: Seen) -> Verdict | None:
+    """SGD at a rate far beyond use, whose weights are far beyond any fresh net's: one file is enough to see it."""
+    state = seen.last.optimizer
+    if state is None or state.kind != "sgd" or not state.groups or not seen.layers or seen.known.learned:
+        return None
+    lr, momentum = seen.peak or 0.0, option(state.groups[0], "momentum", 0.0)
+    reach = lr / (1 - momentum) if 0 <= momentum < 1 else lr
+    values = statistics.of(seen.last).values
+    scale = float(np.median([values(x.weight).rms * math.sqrt(3 * fan_in(x)) for x in seen.layers]))
+    if not (reach > SGD_REACH and scale > BLOWN_UP):
+        return None
+    because = (
+        f"SGD at lr {lr:.3g} with momentum {momentum:.2g} takes steps of up to {reach:.3g} gradients, and the weights "
+        f"are {scale:.3g} times those of a fresh net (median of {len(seen.layers)} matrices)"
+    )
+    return Verdict("learning-rate-too-high", "suspected", "inferred", because, "optimizer-state")
 
 
 def _title(seen: Seen, verdicts: list[Verdict]) -> str:

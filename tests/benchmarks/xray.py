@@ -22,10 +22,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from trained import Trained, training  # noqa: E402
 
 from probes import statistics  # noqa: E402
-from probes.checks import dead_units, gradient_norms, learning_curves, nonfinite_weights, update_ratio  # noqa: E402
+from probes.registry import load, probes  # noqa: E402
 from probes.starved import starved  # noqa: E402
 
-CHECKS = (nonfinite_weights, dead_units, gradient_norms, learning_curves, update_ratio)
+CHECKS = [load(name) for name, probe in probes().items() if probe.cost == "file"]
 STEPS = 500
 
 
@@ -149,7 +149,7 @@ def main() -> None:
                 said = [
                     f"{v.verdict} {v.diagnosis}"
                     for check in CHECKS
-                    for v in check.run(artifacts, lambda fraction, text="": None).verdicts
+                    for v in check(artifacts, lambda fraction, text="": None).verdicts
                     if v.verdict in {"confirmed", "suspected"}
                 ]
                 print(

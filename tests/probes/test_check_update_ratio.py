@@ -138,3 +138,23 @@ def test_a_net_that_died_at_a_high_rate_is_not_told_to_raise_it(tmp_path):
         if step in (90, 200, 399):
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / f"{step:03d}.pt")
     assert "learning-rate-too-low" not in said(probe(tmp_path))
+
+
+def test_sgd_at_a_rate_that_blew_the_weights_up_is_suspected_from_one_file(tmp_path):
+    torch.manual_seed(0)
+    model = mlp(act=nn.Tanh)
+    optimizer = torch.optim.SGD(model.parameters(), lr=9.0, momentum=0.9)
+    x, y = torch.randn(256, 16), torch.randint(0, 4, (256,))
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
+    assert said(probe(tmp_path))["learning-rate-too-high"] == "suspected"
+
+
+def test_sgd_at_a_usual_rate_is_not(train):
+    torch.manual_seed(0)
+    trained = train(mlp(act=nn.Tanh), lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9), steps=300)
+    (trained.folder / "log.csv").unlink()
+    assert "learning-rate-too-high" not in said(probe(trained.folder))

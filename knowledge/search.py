@@ -84,7 +84,7 @@ class Index:
         self.kb = kb
         self._matcher = Matcher(kb.symptoms.values())
         fields = {entry.id: _fields(entry) for entry in kb.entries.values()}
-        self._speller = Speller(_written(fields, kb))
+        self._speller = Speller(_written(fields, kb), _common(fields))
         counts = {id_: _weighted(parts) for id_, parts in fields.items()}
         self._rarity = _rarity(counts)
         self._gains = _gains(counts, self._rarity)
@@ -267,6 +267,12 @@ def _written(fields: Mapping[str, list[tuple[float, str]]], kb: KnowledgeBase) -
     texts = [text for parts in fields.values() for _, text in parts]
     texts += [p for s in kb.symptoms.values() for p in (*s.phrasings, *s.denials, s.question)]
     return written(" ".join(texts)) | vocabulary().written
+
+
+def _common(fields: Mapping[str, list[tuple[float, str]]]) -> set[str]:
+    """Words, as written, that at least one entry in six uses: those that everything here is told with."""
+    counts = Counter(word for parts in fields.values() for word in written(" ".join(text for _, text in parts)))
+    return {word for word, n in counts.items() if n >= len(fields) / 6}
 
 
 def _short(text: str, limit: int = 220) -> str:

@@ -15,26 +15,30 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORD = re.compile(r"[a-z0-9]+(?:['’._][a-z0-9]+)*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w]|\.\d)\s?(%|percent)?", re.IGNORECASE)
 _BREAK = re.compile(r"[.;:!?\n,()]+(?=\s|$)|\n")
-_CONTRACTED = {
-    f"{verb}{end}": "can" if verb == "ca" else verb
-    for verb in (
-        "do",
-        "does",
-        "did",
-        "is",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "would",
-        "could",
-        "should",
-        "ca",
-    )
-    for end in ("n't", "n’t", "nt")
-} | {"won't": "will", "won’t": "will", "wont": "will"}
+_CONTRACTED = (
+    {
+        f"{verb}{end}": "can" if verb == "ca" else verb
+        for verb in (
+            "do",
+            "does",
+            "did",
+            "is",
+            "are",
+            "was",
+            "were",
+            "has",
+            "have",
+            "had",
+            "would",
+            "could",
+            "should",
+            "ca",
+        )
+        for end in ("n't", "n’t", "nt")
+    }
+    | {"won't": "will", "won’t": "will", "wont": "will"}
+    | dict.fromkeys(("dosnt", "dosn't", "dosent", "doesent", "dosen't"), "does")
+)
 MAX_CHARS = 20_000
 
 

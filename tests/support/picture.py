@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from assistant.tui.app import DoctorApp
+from assistant.tui.content import Page
 from probes.demos import demos, make
 
 
@@ -27,12 +28,13 @@ async def picture(out: Path) -> None:
         names = {"target": str(run / "model.py"), "python": None, "kb": [], "trust": False, "resume": None}
         app = DoctorApp(argparse.Namespace(paths=[str(run)], say=demos()["dead-relu"].complaint, **names))
         async with app.run_test(size=(118, 40)) as pilot:
-            for _ in range(600):
+            for _ in range(1200):
                 await pilot.pause(0.05)
-                if app.consult is not None and not app.busy:
+                if app.consult is not None and app.consult.session.closed:
                     break
             talk = app.query_one("#talk")
-            title = next(w for w in talk.children if "Dead ReLU units: confirmed" in str(getattr(w, "content", "")))
+            pages = [w for w in talk.children if isinstance(w, Page)]
+            title = next(p for p in pages if any("Dead ReLU units: conf" in getattr(b, "text", "") for b in p.blocks[:1]))
             talk.release_anchor()
             talk.scroll_to_widget(title, animate=False, top=True, force=True)
             await pilot.pause(0.5)

@@ -176,6 +176,9 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     moved = [m for m in seen.moves if m.relative > 0]
     if not still:
         because = f"all {len(moved)} parameters changed between the first and the last checkpoint"
+        if seen.known.stuck:  # layers in a plain list are neither trained nor saved: the file cannot clear the run
+            because += "; layers that the file lacks are not seen"
+            return [Verdict("frozen-parameters", "inconclusive", "measured", because, "drift")]
         return [Verdict("frozen-parameters", "ruled_out", "measured", because, "drift")] if moved else []
     facts["layers"] = ", ".join(called(module_of(m.name)) for m in still[:6])
     because = f"{len(still)} of {len(still) + len(moved)} parameters are the same in the first and the last checkpoint"

@@ -34,7 +34,7 @@ async def picture(out: Path) -> None:
                     break
             talk = app.query_one("#talk")
             pages = [w for w in talk.children if isinstance(w, Page)]
-            title = next(p for p in pages if any("Dead ReLU units: conf" in getattr(b, "text", "") for b in p.blocks[:1]))
+            title = next(p for p in pages if "Dead ReLU units: confirmed" in getattr(p.blocks[0], "text", ""))
             talk.release_anchor()
             talk.scroll_to_widget(title, animate=False, top=True, force=True)
             await pilot.pause(0.5)

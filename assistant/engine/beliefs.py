@@ -29,6 +29,9 @@ OTHER = "something-else"
 OTHER_PRIOR = {"quiet": 0.5, "complaint": 0.1, "explained": 0.7}
 """Prior share of `OTHER`: nothing was said (it may be healthy), something is said to be wrong, or it is explained."""
 
+CAUSED = 1.0
+"""Nats by which a consequence must be better supported than its cause to be named before it."""
+
 STRENGTH = {"proved": 3, "measured": 2, "inferred": 1, "told": 0}
 
 Status = Literal["confirmed", "suspected", "ruled_out", "unknown"]
@@ -114,14 +117,18 @@ def beliefs(
     found = [Belief(d, share[d], state[d], tuple(made[d])) for d in nats]
     found.append(Belief(OTHER, share[OTHER], "unknown", ()))
     order: dict[Status, int] = {"confirmed": 0, "suspected": 1, "unknown": 2, "ruled_out": 3}
-    return sorted(found, key=lambda b: (order[b.status], -weight(b), b.id))
+    caused = {d for e in confirmed for d in e.leads_to}
+    return sorted(found, key=lambda b: (order[b.status], -weight(b, b.id in caused), b.id))
 
 
-def weight(belief: Belief) -> float:
-    """What orders beliefs of one status: what was measured for the confirmed, the probability for the others."""
+def weight(belief: Belief, caused: bool) -> float:
+    """What orders beliefs of one status: what was measured for the confirmed, the probability for the others.
+
+    A confirmed diagnosis that another one brings about stands behind it, unless it is clearly better supported.
+    """
     if belief.status != "confirmed":
         return belief.probability
-    return sum(counted([r for r in belief.reasons if r.verdict]))
+    return sum(counted([r for r in belief.reasons if r.verdict])) - (CAUSED if caused else 0.0)
 
 
 def upstream(entries: Mapping[str, Entry], ranked: Sequence[Belief], id: str) -> list[str]:

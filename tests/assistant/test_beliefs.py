@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_world import finding
 
-from assistant.engine.beliefs import OTHER, Belief, beliefs
+from assistant.engine.beliefs import OTHER, Belief, beliefs, upstream
 from assistant.engine.choose import World
 from assistant.engine.events import Answered, Event, Found, Provided, Said, Withdrew
 from assistant.engine.session import Session
@@ -76,3 +78,17 @@ def test_what_was_measured_orders_what_was_confirmed_not_what_was_said(world: Wo
     once = finding("b", ("exploding", "confirmed", "measured", "curves"))
     said = Said("it explodes", {"loss-is-nan": True}, {"exploding": 3.0})
     assert list(ranked(world, said, Found(once), Found(twice)))[:2] == ["dead-relu", "exploding"]
+
+
+def test_a_consequence_stands_behind_its_cause(world: World) -> None:
+    cause = replace(world.entries["exploding"], leads_to=("dead-relu",))
+    entries = {**world.entries, "exploding": cause}
+    found = [
+        Found(finding("a", ("dead-relu", "confirmed", "measured", "weights"))),
+        Found(finding("b", ("exploding", "confirmed", "measured", "curves"))),
+    ]
+    order = [b.id for b in beliefs(entries, world.symptoms, Session(tuple(found)), world.weights)]
+    assert order[:2] == ["exploding", "dead-relu"]
+    assert upstream(entries, beliefs(entries, world.symptoms, Session(tuple(found)), world.weights), "dead-relu") == [
+        "exploding"
+    ]

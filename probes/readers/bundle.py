@@ -7,10 +7,11 @@ are recognised as a dict that mostly holds tensors, optimizers by their shape (`
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .lazy import LazyTensor
+from .lazy import LazyTensor, shown
 from .pickle_stream import Inert, Name
 from .torch_values import number_list, scalar
 
@@ -19,7 +20,10 @@ MOST_NODES = 5_000_000
 TENSOR_SHARE = 0.6
 """Of a state dict's values at least this share is tensors (102 real files); the rest is `_extra_state` and numbers."""
 MOST_VIEWS = 16
-"""Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
+"""Bytes that different tensors on one storage may claim, as a multiple of the storage's own."""
+SLACK = 256 << 20
+"""Bytes that all tensors of a file may claim beyond that (expanded ones)."""
+MOST_WARNINGS = 20
 
 DATA_NAMES = frozenset(
     [
@@ -108,17 +112,34 @@ class Bundle:
         return self._readable(found)
 
     def _readable(self, found: dict[str, LazyTensor]) -> dict[str, LazyTensor]:
-        claimed: Counter[str] = Counter()
-        kept: dict[str, LazyTensor] = {}
-        for name, tensor in found.items():
-            claimed[tensor.storage.key] += tensor.numel * tensor.itemsize
-            if tensor.fault:
-                self.warnings.append(f"{name}: {tensor.fault}; left out.")
-            elif claimed[tensor.storage.key] > MOST_VIEWS * tensor.storage.span.length + (64 << 20):
-                self.warnings.append(f"{name}: too many tensors share its storage; left out.")
+        faults = [f"{shown(name)}: {tensor.fault}; left out." for name, tensor in found.items() if tensor.fault]
+        self.warnings += faults[:MOST_WARNINGS]
+        if len(faults) > MOST_WARNINGS:
+            self.warnings.append(f"{len(faults) - MOST_WARNINGS} more tensors were left out in the same way.")
+        return {name: tensor for name, tensor in found.items() if not tensor.fault}
+
+    def limit_views(self) -> None:
+        """Marks tensors that would make reading take far longer than the file is long (see `MOST_VIEWS`)."""
+        claimed, seen, slack = Counter[int](), set[object](), SLACK
+        for tensor in self._all():
+            if tensor.fault or tensor.view in seen:
+                continue
+            seen.add(tensor.view)
+            before = max(0, claimed[id(tensor.storage)] - MOST_VIEWS * tensor.storage.span.length)
+            claimed[id(tensor.storage)] += tensor.numel * tensor.itemsize
+            over = max(0, claimed[id(tensor.storage)] - MOST_VIEWS * tensor.storage.span.length) - before
+            if over > slack:
+                tensor.fault = "too many tensors share its storage"
             else:
-                kept[name] = tensor
-        return kept
+                slack -= over
+
+    def _all(self) -> Iterator[LazyTensor]:
+        for model in self.models.values():
+            yield from model.values()
+        for raw in self.optimizers.values():
+            for state in raw["state"].values():
+                slots = state.values() if isinstance(state, dict) else ()
+                yield from (slot for slot in slots if isinstance(slot, LazyTensor))
 
 
 def take_apart(tree: Any) -> Bundle:
@@ -131,6 +152,7 @@ def take_apart(tree: Any) -> Bundle:
         if isinstance(node, dict | list | Inert | tuple):
             seen.add(id(node))
         queue.extend(_look(bundle, path, node))
+    bundle.limit_views()
     if isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
         _read_settings(bundle, tree)
     return bundle

@@ -21,7 +21,7 @@ TENSOR_SHARE = 0.6
 """Of a state dict's values at least this share is tensors (102 real files); the rest is `_extra_state` and numbers."""
 MOST_VIEWS = 16
 """Bytes that different tensors on one storage may claim, as a multiple of the storage's own."""
-SLACK = 256 << 20
+SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
 
@@ -99,6 +99,8 @@ class Bundle:
     step: int | None = None
     epoch: int | None = None
     hyper: dict[str, Any] = field(default_factory=dict)
+    schedulers: list[Any] = field(default_factory=list)
+    scalers: list[Any] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -117,6 +119,18 @@ class Bundle:
         if len(faults) > MOST_WARNINGS:
             self.warnings.append(f"{len(faults) - MOST_WARNINGS} more tensors were left out in the same way.")
         return {name: tensor for name, tensor in found.items() if not tensor.fault}
+
+    def note_state(self, node: dict[Any, Any]) -> None:
+        """Keeps the values of a scheduler's or a gradient scaler's state, under whatever key it was saved."""
+        if "last_epoch" in node and not {"_step_count", "num_bad_epochs"}.isdisjoint(node):
+            self.schedulers.append(simplify(node, [1000]))
+        elif "scale" in node and "_growth_tracker" in node:
+            self.scalers.append(simplify(node, [1000]))
+
+    def states(self) -> dict[str, Any]:
+        """{"scheduler": values, "scaler": values} of those that were found; lists of them where there are several."""
+        found = {"scheduler": self.schedulers, "scaler": self.scalers}
+        return {key: states[0] if len(states) == 1 else states for key, states in found.items() if states}
 
     def limit_views(self) -> None:
         """Marks tensors that would make reading take far longer than the file is long (see `MOST_VIEWS`)."""
@@ -152,7 +166,6 @@ def take_apart(tree: Any) -> Bundle:
         if isinstance(node, dict | list | Inert | tuple):
             seen.add(id(node))
         queue.extend(_look(bundle, path, node))
-    bundle.limit_views()
     if isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
         _read_settings(bundle, tree)
     return bundle
@@ -165,6 +178,7 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         if is_optimizer(node):
             bundle.optimizers[key] = node
             return []
+        bundle.note_state(node)
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
@@ -172,6 +186,8 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
             return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
         return _children(path, node)
     if isinstance(node, Inert):
+        if isinstance(node.state, dict):
+            bundle.note_state(node.state)
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module
             return []

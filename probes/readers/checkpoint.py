@@ -61,7 +61,7 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
         if "policy.pth" in archive.names:
             return _sb3(path, archive)
         if is_exported(archive):
-            return Checkpoint(path, "exported", dict(read_exported(archive)))
+            return assemble(path, "exported", Bundle({"": read_exported(archive)}), [])
         if is_keras_archive(archive):
             return read_keras(path, archive)
         if any(n.endswith(".npy") for n in archive.names):
@@ -99,7 +99,8 @@ def _npz(path: Path, archive: Archive) -> Checkpoint:
     if not is_weights(archive):
         raise IsData(str(path))
     tensors, unread = read_npz(archive)
-    return Checkpoint(path, "npz", dict(tensors), unread=tuple(unread))
+    bundle = Bundle({"": tensors}, unread=unread)
+    return assemble(path, "npz", bundle, [])
 
 
 def _distributed(path: Path) -> Checkpoint:
@@ -124,6 +125,7 @@ def _format(tree: Any, form: str) -> str:
 
 def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: Any = None) -> Checkpoint:
     """A Checkpoint of the parts of a file."""
+    bundle.limit_views()
     models, parameters = _near(bundle)
     optimizers = [read_optimizer(raw, key, models, parameters, hints) for key, raw in bundle.optimizers.items()]
     stateful = [o for o in optimizers if any(p.slots for p in o.parameters)]
@@ -139,7 +141,7 @@ def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: A
         optimizer,
         step,
         bundle.epoch,
-        bundle.hyper,
+        bundle.hyper | bundle.states(),
         tuple(bundle.unread),
         tuple(refused),
         (*warning(refused), *bundle.warnings),

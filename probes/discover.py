@@ -206,6 +206,10 @@ def _may_be_checkpoint(head: bytes, size: int) -> bool:
 def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
     """(whether it is this format, the sentence about it) for the formats that are recognised and not read."""
     yield from ((head.startswith(magic), why) for magic, why in _OTHER_FORMATS)
+    tar = (
+        "a tar file; unpack it first (if torch 0.1 wrote it as a checkpoint, load it and save it again with torch 2.5)"
+    )
+    yield head[257:262] == b"ustar", tar
     damaged = file.suffix == ".safetensors" and not _may_be_checkpoint(head, file.stat().st_size)
     yield damaged, "a safetensors file that is cut short or damaged; copy or save it again"
     alone = file.suffix == ".distcp" and not (file.parent / ".metadata").is_file()

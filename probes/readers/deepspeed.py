@@ -20,7 +20,7 @@ import numpy as np
 from ..artifacts import Array, Checkpoint, OptimizerState, ParameterState, Tensor
 from ..errors import Unreadable
 from .archive import Archive
-from .bundle import MOST_WARNINGS, simplify, take_apart
+from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
 from .lazy import LazyTensor, Span, Storage, dense, itemsize, shown, tensor
 from .optimizer_state import optimizer_kind
@@ -107,35 +107,15 @@ def _dict(value: Any, path: Path) -> dict[Any, Any]:
 
 
 def _checkpoint(folder: Path, model: dict[Any, Any], ranks: list[dict[Any, Any]], refused: list[str]) -> Checkpoint:
-    groups = [_shapes(table) for table in model["param_shapes"]]
     stage, count = _stage(ranks[0]), _count(ranks[0].get("partition_count"))
     if count is not None and count != len(ranks):
         why = f"{len(ranks)} of {count} ranks' files are there"
         raise Unreadable(why, str(folder), "copy the whole folder")
-    if stage == 3:
-        groups = [{name: shape for group in groups for name, shape in group.items()}]
-        flats = [[rank["fp32_flat_groups"] for rank in ranks]]
-        bases = [rank["optimizer_state_dict"] for rank in ranks]
-    else:
-        flats = [[[rank["single_partition_of_fp32_groups"][i]] for rank in ranks] for i in range(len(groups))]
-        bases = [rank["base_optimizer_state"] for rank in ranks]
-    weights: dict[str, Tensor] = {}
-    parameters: list[ParameterState] = []
-    for group, shapes in enumerate(groups):
-        masters = _cut_group(shapes, flats[group], stage)
-        states = [_states(base, None if stage == 3 else group) for base in bases]
-        keys = [k for k, v in states[0][0].items() if _is_flat(v)]
-        slots = {k: _cut_group(shapes, [[state[k] for state in rank] for rank in states], stage) for k in keys}
-        step = scalar(states[0][0].get("step"))
-        for name, shape in shapes.items():
-            weights[name] = masters[name]
-            own: dict[str, Tensor] = {k: slots[k][name].named(f"{name}.{k}") for k in keys}
-            parameters.append(ParameterState(len(parameters), group, name, own, step, shape if own else None))
-    bundle = take_apart({"module": model.get("module"), **{k: v for k, v in model.items() if k != "module"}})
-    others = {name: t for module in bundle.models.values() for name, t in module.items()}
-    buffers = [n for n in model.get("buffer_names") or () if isinstance(n, str)]
-    weights |= {name: others[name] for name in buffers if name in others and not others[name].fault}
-    faults = [f"{shown(n)}: {t.fault}; left out." for n, t in weights.items() if isinstance(t, LazyTensor) and t.fault]
+    bases = [rank["optimizer_state_dict" if stage == 3 else "base_optimizer_state"] for rank in ranks]
+    weights, parameters = _cut_all([_shapes(table) for table in model["param_shapes"]], ranks, bases, stage)
+    bundle = take_apart(model)
+    weights |= _buffers(model, bundle)
+    faults = [f"{shown(n)}: {t.fault}; left out." for n, t in weights.items() if t.fault]
     raw = bases[0]["param_groups"] if isinstance(bases[0], dict) else []
     options = tuple(simplify({k: v for k, v in g.items() if k != "params"}, [1000]) for g in raw if isinstance(g, dict))
     kind, kind_from = optimizer_kind(options, [p.slots for p in parameters], model.get("ds_config"))
@@ -143,13 +123,44 @@ def _checkpoint(folder: Path, model: dict[Any, Any], ranks: list[dict[Any, Any]]
     return Checkpoint(
         folder,
         f"deepspeed-zero{stage}",
-        {n: t for n, t in weights.items() if not (isinstance(t, LazyTensor) and t.fault)},
+        {name: t for name, t in weights.items() if not t.fault},
         optimizer,
         int(steps) if (steps := scalar(model.get("global_steps"))) is not None else optimizer.step,
         hyper=bundle.hyper | bundle.states(),
         refused=tuple(refused),
         warnings=(*warning(refused), *faults[:MOST_WARNINGS]),
     )
+
+
+def _cut_all(
+    groups: list[Shapes], ranks: list[dict[Any, Any]], bases: list[Any], stage: int
+) -> tuple[dict[str, LazyTensor], list[ParameterState]]:
+    """(fp32 weights by name, their states) in the groups' order."""
+    if stage == 3:
+        groups = [{name: shape for group in groups for name, shape in group.items()}]
+        flats = [[rank["fp32_flat_groups"] for rank in ranks]]
+    else:
+        flats = [[[rank["single_partition_of_fp32_groups"][i]] for rank in ranks] for i in range(len(groups))]
+    weights: dict[str, LazyTensor] = {}
+    parameters: list[ParameterState] = []
+    for group, shapes in enumerate(groups):
+        weights |= _cut_group(shapes, flats[group], stage)
+        states = [_states(base, None if stage == 3 else group) for base in bases]
+        keys = [key for key, value in states[0][0].items() if _is_flat(value)]
+        slots = {key: _cut_group(shapes, [[state[key] for state in rank] for rank in states], stage) for key in keys}
+        step = scalar(states[0][0].get("step"))
+        for name, shape in shapes.items():
+            held = {key: slots[key][name].named(f"{name}.{key}") for key in keys}
+            own: dict[str, Tensor] = {key: slot for key, slot in held.items() if not slot.fault}
+            parameters.append(ParameterState(len(parameters), group, name, own, step, shape if own else None))
+    return weights, parameters
+
+
+def _buffers(model: dict[Any, Any], bundle: Bundle) -> dict[str, LazyTensor]:
+    """The model's buffers, which are not partitioned."""
+    names = [name for name in model.get("buffer_names") or () if isinstance(name, str)]
+    held = {name: value for module in bundle.models.values() for name, value in module.items()}
+    return {name: held[name] for name in names if name in held}
 
 
 def _stage(rank: dict[Any, Any]) -> int:

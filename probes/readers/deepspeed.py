@@ -22,7 +22,7 @@ from ..errors import Unreadable
 from .archive import Archive
 from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
-from .lazy import LazyTensor, Span, Storage, dense, itemsize, shown, tensor
+from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping, shown, tensor
 from .optimizer_state import optimizer_kind
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip
@@ -203,6 +203,8 @@ def _cut_group(shapes: Shapes, ranks: list[list[Any]], stage: int) -> dict[str, 
         raise ValueError("a partition that is no flat tensor")
     found: dict[str, LazyTensor] = {}
     whole = [run for rank in ranks for run in rank]
+    if overlapping(run for run in whole if not run.fault):
+        raise ValueError("partitions that share their numbers")
     at = 0
     for name, shape in shapes.items():
         numel = math.prod(shape)

@@ -18,7 +18,7 @@ import numpy as np
 from ..artifacts import Array
 from ..errors import Unreadable
 from .archive import Archive
-from .lazy import LazyTensor, Span, Storage, dense, itemsize
+from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping
 from .pickle_stream import Inert, Name, read_pickle
 from .torch_values import BUILDERS
 from .torch_zip import is_torch, read_torch_zip
@@ -106,6 +106,8 @@ def _whole(name: str, shape: tuple[int, ...], pieces: list[tuple[tuple[int, ...]
         )
         if not inside or piece.fault or not piece.contiguous:
             fault = piece.fault or "one of its chunks lies outside of it"
+    if not fault and overlapping(piece for _, piece in pieces):
+        fault = "its chunks share their numbers"
     size = held * itemsize(first.dtype)
     storage = Storage(name, Span(first.storage.span.path, 0, size), first.dtype)
     return ShardedTensor(name, shape, first.dtype, storage, 0, dense(shape), fault, pieces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -252,6 +252,16 @@ def _fault(storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...], o
     if math.prod(shape) > have + MOST_VIEWED:
         return f"it claims {math.prod(shape):.3g} elements over {have} stored numbers"
     return None
+
+
+def overlapping(pieces: Iterable[LazyTensor]) -> bool:
+    """Whether pieces of one tensor claim more bytes than they have in files together: an attack, or a mistake."""
+    claimed, held = 0, dict[tuple[Path, int], int]()
+    for piece in pieces:
+        claimed += piece.numel * piece.itemsize
+        span = piece.storage.span
+        held[span.path, span.start if span.data is None else id(span.data)] = span.length
+    return claimed > sum(held.values())
 
 
 def dense(shape: tuple[int, ...]) -> tuple[int, ...]:

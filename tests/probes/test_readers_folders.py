@@ -128,6 +128,16 @@ def test_partitions_that_are_too_short_cost_the_tensors_that_they_should_hold(tm
     assert any("2.weight" in w for w in checkpoint.warnings)
 
 
+def test_partitions_that_share_their_numbers_are_refused(tmp_path: Path) -> None:
+    write_deepspeed(tmp_path / "global_step4", 2, 1)
+    path = tmp_path / "global_step4" / "zero_pp_rank_0_mp_rank_00_optim_states.pt"
+    saved = torch.load(path)
+    saved["optimizer_state_dict"]["single_partition_of_fp32_groups"][0] = torch.zeros(1).expand(56)
+    torch.save(saved, path)
+    found = discover([tmp_path])
+    assert not found.checkpoints and any("share their numbers" in unknown.why for unknown in found.unknown)
+
+
 def only(folder: Path) -> Checkpoint:
     (checkpoint,) = discover([folder]).checkpoints
     return checkpoint

@@ -22,8 +22,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("needs fork and limits of memory", allow_module_level=True)
 
-SECONDS = 5 * float(os.environ.get("NN_DOCTOR_TEST_SLOWNESS", "2"))
-"""Processor seconds a file; doubled, for the machine that runs the tests is not always the person's."""
+SECONDS = 5
+"""Of processor time, a file."""
 MEGABYTES = 1024
 
 LOOK = """

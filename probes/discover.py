@@ -7,17 +7,18 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
 from .errors import Unreadable
 from .readers.checkpoint import IsData, read_checkpoint
+from .readers.deepspeed import is_deepspeed, is_partition, read_deepspeed
+from .readers.folders import is_side_file, join_folders
 from .readers.gguf_file import MAGIC as GGUF
 from .readers.keras_file import MAGIC as HDF5
 from .readers.log import read_log
 from .readers.onnx_file import looks_like_onnx
-from .readers.optimizer_state import attach
 from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
 from .readers.tensorboard import is_events, read_tensorboard
@@ -79,8 +80,10 @@ _OTHER_FORMATS = (
 @dataclass(slots=True)
 class _Found:
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    sides: list[Checkpoint] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     events: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    deepspeed: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
     indexes: list[Path] = field(default_factory=list)
     data: list[Path] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
@@ -120,6 +123,8 @@ def discover(
             found.unknown.append(Unknown(file, "nested too deeply to be read"))
     for folder, events in found.events.items():
         _take_events(folder, events, found)
+    for folder, parts in found.deepspeed.items():
+        _take_deepspeed(folder, parts, found)
     return _artifacts(found, target)
 
 
@@ -161,7 +166,9 @@ def _take(file: Path, found: _Found) -> None:
     for known, why in _unsupported(file, head):
         if known:
             raise Unreadable(why.partition("; ")[0], str(file), why.partition("; ")[2])
-    if is_events(head):
+    if is_deepspeed(file):
+        found.deepspeed[file.parent].append(file)
+    elif is_events(head):
         found.events[file.parent].append(file)
     elif file.suffix == ".distcp":
         return  # read through the folder's .metadata
@@ -199,6 +206,12 @@ def _may_be_checkpoint(head: bytes, size: int) -> bool:
 def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
     """(whether it is this format, the sentence about it) for the formats that are recognised and not read."""
     yield from ((head.startswith(magic), why) for magic, why in _OTHER_FORMATS)
+    tar = (
+        "a tar file; unpack it first (if torch 0.1 wrote it as a checkpoint, load it and save it again with torch 2.5)"
+    )
+    yield head[257:262] == b"ustar", tar
+    damaged = file.suffix == ".safetensors" and not _may_be_checkpoint(head, file.stat().st_size)
+    yield damaged, "a safetensors file that is cut short or damaged; copy or save it again"
     alone = file.suffix == ".distcp" and not (file.parent / ".metadata").is_file()
     yield alone, "part of a distributed checkpoint without its .metadata; copy the whole folder"
 
@@ -219,6 +232,9 @@ def _take_checkpoint(file: Path, found: _Found) -> None:
         checkpoint = _read(file, found.trust)
     except IsData:
         found.data.append(file)
+        return
+    if is_side_file(checkpoint):
+        found.sides.append(checkpoint)
         return
     if not (checkpoint.tensors or checkpoint.optimizer or checkpoint.warnings):
         settings = ", ".join(list(checkpoint.hyper)[:4])
@@ -251,12 +267,28 @@ def _take_events(folder: Path, files: list[Path], found: _Found) -> None:
         found.unknown.extend(Unknown(file, f"{error.what}; {error.do}") for file in files)
 
 
+def _take_deepspeed(folder: Path, files: list[Path], found: _Found) -> None:
+    """A folder of ZeRO partitions as one checkpoint; model files without partitions are read as any other."""
+    try:
+        if any(is_partition(file) for file in files):
+            found.checkpoints.append(read_deepspeed(folder, files))
+            return
+        for file in files:
+            _take_checkpoint(file, found)
+    except Unreadable as error:
+        found.unknown.append(Unknown(folder, f"{error.what}; {error.do}"))
+
+
 def _artifacts(found: _Found, target: Path | None) -> Artifacts:
+    folders = {checkpoint.path.parent for checkpoint in found.checkpoints}
+    lonely = [side for side in found.sides if side.path.parent not in folders]
+    why = "no model weights, only the state of a learning-rate scheduler or gradient scaler"
+    found.unknown.extend(Unknown(side.path, f"{why}; give the whole folder") for side in lonely)
     if len(found.unknown) > MOST_UNKNOWN:
         found.warnings.append(f"{len(found.unknown) - MOST_UNKNOWN} more files were not understood.")
     scripts = sorted(found.scripts, key=lambda s: ("train" not in s.path.stem.lower(), len(s.path.parts), s.path))
     return Artifacts(
-        checkpoints=tuple(in_training_order(_with_optimizers(_with_shards(found)))),
+        checkpoints=tuple(in_training_order(join_folders(_with_shards(found), found.sides))),
         logs=tuple(found.logs),
         target=Path(target) if target else None,
         target_candidate=found.targets[0] if found.targets else None,
@@ -288,28 +320,3 @@ def _with_shards(found: _Found) -> list[Checkpoint]:
         except Unreadable as error:
             found.unknown.append(Unknown(index, f"{error.what}; {error.do}"))
     return checkpoints
-
-
-def _with_optimizers(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
-    """Joins a folder's one model file and one optimizer file, as Trainer, accelerate and skorch save them."""
-    folders: dict[Path, list[Checkpoint]] = defaultdict(list)
-    for checkpoint in checkpoints:
-        folders[checkpoint.path.parent].append(checkpoint)
-    kept: list[Checkpoint] = []
-    for inside in folders.values():
-        models = [c for c in inside if c.tensors and c.optimizer is None]
-        alone = [c for c in inside if not c.tensors and c.optimizer is not None]
-        rest = inside
-        if len(models) == 1 and len(alone) == 1 and alone[0].optimizer is not None:
-            model, optimizer = models[0], attach(alone[0].optimizer, models[0].tensors)
-            step = model.step if model.step is not None else alone[0].step
-            joined = replace(
-                model,
-                optimizer=optimizer,
-                step=step,
-                epoch=model.epoch if model.epoch is not None else alone[0].epoch,
-                warnings=(*model.warnings, f"its optimizer state was read from {alone[0].path.name} beside it."),
-            )
-            rest = [joined if c is model else c for c in rest if c is not alone[0]]
-        kept.extend(rest)
-    return kept

@@ -9,8 +9,11 @@ import zlib
 from ..errors import Unreadable
 from .lazy import Span
 
-MOST_MEMBERS = 1_000_000
+LARGEST_DIRECTORY = 24 << 20
+"""Bytes of the table of members: a checkpoint of 300,000 tensors needs as many, and it is read in seconds."""
 MOST_INFLATED = 64 << 20
+MOST_IN_ALL = 400 << 20
+"""Bytes that all compressed members together may inflate to: they are held in memory."""
 HIGHEST_RATIO = 200
 """Plain text deflates to a tenth at best; zeros reach a thousandth, which no honest member of this size needs."""
 
@@ -29,6 +32,7 @@ class Archive:
         except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError, UnicodeError) as error:
             why = f"the archive has no usable directory ({str(error)[:80]}): the file was probably cut short"
             raise Unreadable(why, str(span.path), "copy or save it again") from error
+        self._inflated = 0
         self._infos: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             if info.filename in self._infos:
@@ -74,8 +78,13 @@ class Archive:
             return inner
         if info.compress_type != zipfile.ZIP_DEFLATED:
             raise Unreadable("the member is compressed in a way that is not supported", where, "save it uncompressed")
-        if info.file_size > most or info.file_size > HIGHEST_RATIO * max(1, info.compress_size) + 65_536:
-            raise Unreadable(f"the member would inflate to {info.file_size} bytes", where, "save it uncompressed")
+        whole, packed = info.file_size, info.compress_size
+        if whole > most or whole > HIGHEST_RATIO * max(1, packed) + 65_536 or packed > whole + 65_536:
+            raise Unreadable(f"the member would inflate to {whole} bytes", where, "save it uncompressed")
+        self._inflated += whole
+        if self._inflated > MOST_IN_ALL:
+            why = f"its compressed members inflate to more than {MOST_IN_ALL >> 20} MB"
+            raise Unreadable(why, where, "save it uncompressed")
         return Span(self.span.path, 0, info.file_size, _inflate(inner.read(), info.file_size, where))
 
 
@@ -99,5 +108,6 @@ def _count_members(tail: bytes, where: str) -> None:
     at64 = tail.rfind(b"PK\x06\x06")
     if size == 0xFFFFFFFF and at64 >= 0 and at64 + 48 <= len(tail):
         size = struct.unpack("<Q", tail[at64 + 40 : at64 + 48])[0]
-    if size > 46 * MOST_MEMBERS * 3:
-        raise Unreadable("the archive lists more than a million members", where, "save it again")
+    if size > LARGEST_DIRECTORY:
+        why = f"the archive's table of members is {size >> 20} MB long"
+        raise Unreadable(why, where, "save it as fewer, larger tensors")

@@ -7,10 +7,11 @@ are recognised as a dict that mostly holds tensors, optimizers by their shape (`
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .lazy import LazyTensor
+from .lazy import LazyTensor, shown
 from .pickle_stream import Inert, Name
 from .torch_values import number_list, scalar
 
@@ -19,7 +20,10 @@ MOST_NODES = 5_000_000
 TENSOR_SHARE = 0.6
 """Of a state dict's values at least this share is tensors (102 real files); the rest is `_extra_state` and numbers."""
 MOST_VIEWS = 16
-"""Bytes that all tensors on one storage may claim, as a multiple of the storage's own."""
+"""Bytes that different tensors on one storage may claim, as a multiple of the storage's own."""
+SLACK = 96 << 20
+"""Bytes that all tensors of a file may claim beyond that (expanded ones)."""
+MOST_WARNINGS = 20
 
 DATA_NAMES = frozenset(
     [
@@ -95,6 +99,8 @@ class Bundle:
     step: int | None = None
     epoch: int | None = None
     hyper: dict[str, Any] = field(default_factory=dict)
+    schedulers: list[Any] = field(default_factory=list)
+    scalers: list[Any] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -108,17 +114,46 @@ class Bundle:
         return self._readable(found)
 
     def _readable(self, found: dict[str, LazyTensor]) -> dict[str, LazyTensor]:
-        claimed: Counter[str] = Counter()
-        kept: dict[str, LazyTensor] = {}
-        for name, tensor in found.items():
-            claimed[tensor.storage.key] += tensor.numel * tensor.itemsize
-            if tensor.fault:
-                self.warnings.append(f"{name}: {tensor.fault}; left out.")
-            elif claimed[tensor.storage.key] > MOST_VIEWS * tensor.storage.span.length + (64 << 20):
-                self.warnings.append(f"{name}: too many tensors share its storage; left out.")
+        faults = [f"{shown(name)}: {tensor.fault}; left out." for name, tensor in found.items() if tensor.fault]
+        self.warnings += faults[:MOST_WARNINGS]
+        if len(faults) > MOST_WARNINGS:
+            self.warnings.append(f"{len(faults) - MOST_WARNINGS} more tensors were left out in the same way.")
+        return {name: tensor for name, tensor in found.items() if not tensor.fault}
+
+    def note_state(self, node: dict[Any, Any]) -> None:
+        """Keeps the values of a scheduler's or a gradient scaler's state, under whatever key it was saved."""
+        if "last_epoch" in node and not {"_step_count", "num_bad_epochs"}.isdisjoint(node):
+            self.schedulers.append(simplify(node, [1000]))
+        elif "scale" in node and "_growth_tracker" in node:
+            self.scalers.append(simplify(node, [1000]))
+
+    def states(self) -> dict[str, Any]:
+        """{"scheduler": values, "scaler": values} of those that were found; lists of them where there are several."""
+        found = {"scheduler": self.schedulers, "scaler": self.scalers}
+        return {key: states[0] if len(states) == 1 else states for key, states in found.items() if states}
+
+    def limit_views(self) -> None:
+        """Marks tensors that would make reading take far longer than the file is long (see `MOST_VIEWS`)."""
+        claimed, seen, slack = Counter[int](), set[object](), SLACK
+        for tensor in self._all():
+            if tensor.fault or tensor.view in seen:
+                continue
+            seen.add(tensor.view)
+            before = max(0, claimed[id(tensor.storage)] - MOST_VIEWS * tensor.storage.span.length)
+            claimed[id(tensor.storage)] += tensor.numel * tensor.itemsize
+            over = max(0, claimed[id(tensor.storage)] - MOST_VIEWS * tensor.storage.span.length) - before
+            if over > slack:
+                tensor.fault = "too many tensors share its storage"
             else:
-                kept[name] = tensor
-        return kept
+                slack -= over
+
+    def _all(self) -> Iterator[LazyTensor]:
+        for model in self.models.values():
+            yield from model.values()
+        for raw in self.optimizers.values():
+            for state in raw["state"].values():
+                slots = state.values() if isinstance(state, dict) else ()
+                yield from (slot for slot in slots if isinstance(slot, LazyTensor))
 
 
 def take_apart(tree: Any) -> Bundle:
@@ -143,6 +178,7 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         if is_optimizer(node):
             bundle.optimizers[key] = node
             return []
+        bundle.note_state(node)
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
@@ -150,6 +186,8 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
             return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
         return _children(path, node)
     if isinstance(node, Inert):
+        if isinstance(node.state, dict):
+            bundle.note_state(node.state)
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +10,46 @@ from ..artifacts import Checkpoint
 from ..errors import Unreadable
 from .archive import Archive
 from .bundle import DATA_NAMES, Bundle, take_apart
+from .danger import warning
 from .distributed import is_distributed, read_distributed
 from .exported import is_exported, read_exported
 from .gguf_file import MAGIC as GGUF
 from .gguf_file import read_gguf
 from .keras_file import MAGIC as HDF5
 from .keras_file import is_keras_archive, read_keras
-from .lazy import LazyTensor, Span
+from .lazy import LazyTensor, Span, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
+from .pickle_stream import read_pickle
 from .safetensors_file import looks_like_safetensors, read_safetensors
 from .torch_legacy import MAGIC, read_torch_legacy
 from .torch_zip import is_torch, read_torch_zip
+
+MOST_PLAIN = 64 << 20
 
 
 class IsData(Exception):
     """The file holds tensors that are a data set, not a model."""
 
 
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+"""What code runs into that was handed something else than it was made for."""
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads one file. Raises Unreadable, or IsData for saved inputs and targets."""
-    span = Span(path, 0, path.stat().st_size)
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("a folder, pipe or device, not a file", str(path), "give a regular file")
+    try:
+        return _recognise(path, Span(path, 0, status.st_size))
+    except _MALFORMED as error:
+        why = f"its content makes no sense ({type(error).__name__}{f': {error}'[:100] if str(error) else ''})"
+        raise Unreadable(shown(why, 160), str(path), "do not trust this file; save it again") from error
+
+
+def _recognise(path: Path, span: Span) -> Checkpoint:
     head = span.read(0, min(64, span.length))
     if looks_like_safetensors(head, span.length):
         tensors, metadata = read_safetensors(span)
@@ -42,7 +61,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if "policy.pth" in archive.names:
             return _sb3(path, archive)
         if is_exported(archive):
-            return Checkpoint(path, "exported", dict(read_exported(archive)))
+            return assemble(path, "exported", Bundle({"": read_exported(archive)}), [])
         if is_keras_archive(archive):
             return read_keras(path, archive)
         if any(n.endswith(".npy") for n in archive.names):
@@ -59,14 +78,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return read_onnx(path)
     if is_distributed(path):
         return _distributed(path)
-    raise Unreadable("not a checkpoint in a format that is read", str(path), "give a torch or safetensors file")
+    raise Unreadable(_unknown(span, head), str(path), "give a torch or safetensors file")
+
+
+def _unknown(span: Span, head: bytes) -> str:
+    """Why a file that no reader takes is not read; a plain pickle is walked for what it asks for."""
+    if head[:1] == b"\x80" and span.length <= MOST_PLAIN:
+        with span.open() as file:
+            _, refused = read_pickle(file, str(span.path), {}, lambda pid: None)
+        return " ".join(
+            [
+                "not a checkpoint of torch but a plain pickle, which is not read",
+                *(f"({w.rstrip('.')})" for w in warning(refused)),
+            ]
+        )
+    return "not a checkpoint in a format that is read"
 
 
 def _npz(path: Path, archive: Archive) -> Checkpoint:
     if not is_weights(archive):
         raise IsData(str(path))
     tensors, unread = read_npz(archive)
-    return Checkpoint(path, "npz", dict(tensors), unread=tuple(unread))
+    bundle = Bundle({"": tensors}, unread=unread)
+    return assemble(path, "npz", bundle, [])
 
 
 def _distributed(path: Path) -> Checkpoint:
@@ -91,6 +125,7 @@ def _format(tree: Any, form: str) -> str:
 
 def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: Any = None) -> Checkpoint:
     """A Checkpoint of the parts of a file."""
+    bundle.limit_views()
     models, parameters = _near(bundle)
     optimizers = [read_optimizer(raw, key, models, parameters, hints) for key, raw in bundle.optimizers.items()]
     stateful = [o for o in optimizers if any(p.slots for p in o.parameters)]
@@ -106,10 +141,10 @@ def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: A
         optimizer,
         step,
         bundle.epoch,
-        bundle.hyper,
+        bundle.hyper | bundle.states(),
         tuple(bundle.unread),
         tuple(refused),
-        tuple(bundle.warnings),
+        (*warning(refused), *bundle.warnings),
     )
 
 
@@ -126,15 +161,27 @@ def _near(bundle: Bundle) -> tuple[dict[str, dict[str, LazyTensor]], dict[str, l
 
 def is_data(tree: Any) -> bool:
     """Whether an object tree is a saved batch or data set: a tensor, several, or tensors named x, y, inputs ..."""
-    if isinstance(tree, LazyTensor):
+    seen, left, batches = set[int](), [tree], 0
+    for node in left:
+        if isinstance(node, dict) and node and all(isinstance(v, dict) for v in node.values()):
+            if id(node) not in seen:
+                left.extend(node.values())
+            seen.add(id(node))
+        elif _is_batch(node):
+            batches += 1
+        else:
+            return False
+    return batches > 0
+
+
+def _is_batch(node: Any) -> bool:
+    if isinstance(node, LazyTensor):
         return True
-    if isinstance(tree, list | tuple):
-        return bool(tree) and all(isinstance(v, LazyTensor) for v in tree)
-    if not isinstance(tree, dict):
+    if isinstance(node, list | tuple):
+        return bool(node) and all(isinstance(v, LazyTensor) for v in node)
+    if not isinstance(node, dict):
         return False
-    if tree and all(isinstance(v, dict) for v in tree.values()):
-        return all(is_data(v) for v in tree.values())
-    tensors = [str(k).lower() for k, v in tree.items() if isinstance(v, LazyTensor) and v.numel > 1]
+    tensors = [str(k).lower() for k, v in node.items() if isinstance(v, LazyTensor) and v.numel > 1]
     return bool(tensors) and all(k in DATA_NAMES for k in tensors)
 
 

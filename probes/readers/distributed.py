@@ -18,12 +18,13 @@ import numpy as np
 from ..artifacts import Array
 from ..errors import Unreadable
 from .archive import Archive
-from .lazy import LazyTensor, Span, Storage, dense, itemsize
+from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping
 from .pickle_stream import Inert, Name, read_pickle
 from .torch_values import BUILDERS
 from .torch_zip import is_torch, read_torch_zip
 
 MOST_METADATA = 256 << 20
+DEEPEST = 64
 PLACES = "torch.distributed.checkpoint"
 
 
@@ -99,6 +100,14 @@ def _whole(name: str, shape: tuple[int, ...], pieces: list[tuple[tuple[int, ...]
         return first.named(name)
     held = sum(piece.numel for _, piece in pieces)
     fault = None if held == math.prod(shape) else f"its chunks hold {held} of {math.prod(shape)} numbers"
+    for offsets, piece in pieces:
+        inside = len(offsets) == len(piece.shape) == len(shape) and all(
+            o >= 0 and o + n <= whole for o, n, whole in zip(offsets, piece.shape, shape, strict=True)
+        )
+        if not inside or piece.fault or not piece.contiguous:
+            fault = piece.fault or "one of its chunks lies outside of it"
+    if not fault and overlapping(piece for _, piece in pieces):
+        fault = "its chunks share their numbers"
     size = held * itemsize(first.dtype)
     storage = Storage(name, Span(first.storage.span.path, 0, size), first.dtype)
     return ShardedTensor(name, shape, first.dtype, storage, 0, dense(shape), fault, pieces)
@@ -109,6 +118,8 @@ def nested(flat: dict[str, Any], paths: dict[str, tuple[Any, ...]]) -> Any:
     tree: dict[Any, Any] = {}
     for name, value in flat.items():
         keys = paths.get(name) or (name,)
+        if len(keys) > DEEPEST or not all(isinstance(key, str | int) for key in keys):
+            keys = (name,)
         node = tree
         for key in keys[:-1]:
             below = node.setdefault(key, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -41,8 +41,14 @@ NUMPY: dict[str, str] = {
 }
 """Our name of a dtype -> the NumPy type of its bytes."""
 
-MOST_VIEWED = 64 << 20
+MOST_VIEWED = 16 << 20
 """Elements that a view may claim beyond its storage (expanded tensors): more is an attack or a mistake."""
+
+
+def shown(name: str, limit: int = 80) -> str:
+    """A name from a file as part of a sentence: short, and without control characters."""
+    short = name if len(name) <= limit else f"{name[: limit - 20]}...{name[-17:]}"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)
 
 
 def itemsize(dtype: str) -> int:
@@ -79,14 +85,20 @@ class Span:
         inner = self.part(start, count * dtype.itemsize)
         if inner.data is not None:
             return np.frombuffer(inner.data, dtype).copy()
+        numbers: Array = np.empty(count, dtype)
+        into, done = numbers.view(np.uint8).data, 0
         try:
-            with self.path.open("rb") as file:
+            with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 (20,000 small tensors: twice as fast)
                 file.seek(inner.start)
-                numbers: Array = np.fromfile(file, dtype, count)
+                while done < inner.length:
+                    got = file.readinto(into[done:])  # the system hands over at most 2 GB at a time
+                    if not got:
+                        raise Unreadable(
+                            "the file ended while it was being read", str(self.path), "wait until it is written"
+                        )
+                    done += got
         except OSError as error:
             raise Unreadable(f"reading failed ({error.strerror})", str(self.path), "check the file") from error
-        if numbers.size != count:
-            raise Unreadable("the file ended while it was being read", str(self.path), "wait until it is written")
         return numbers
 
     def open(self) -> io.BufferedReader:
@@ -211,7 +223,7 @@ class LazyTensor:
 
     def _read(self, first: int, count: int) -> Array:
         if self.fault:
-            raise Unreadable(self.fault, f"{self.storage.span.path}, {self.name}", "save the checkpoint again")
+            raise Unreadable(self.fault, f"{self.storage.span.path}, {shown(self.name)}", "save the checkpoint again")
         dtype = np.dtype(NUMPY[self.dtype]).newbyteorder(">" if self.storage.swap else "<")
         numbers = self.storage.span._numbers(dtype, first * dtype.itemsize, count)
         return decode(numbers.astype(dtype.newbyteorder("="), copy=False), self.dtype)
@@ -240,6 +252,16 @@ def _fault(storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...], o
     if math.prod(shape) > have + MOST_VIEWED:
         return f"it claims {math.prod(shape):.3g} elements over {have} stored numbers"
     return None
+
+
+def overlapping(pieces: Iterable[LazyTensor]) -> bool:
+    """Whether pieces of one tensor claim more bytes than they have in files together: an attack, or a mistake."""
+    claimed, held = 0, dict[tuple[Path, int], int]()
+    for piece in pieces:
+        claimed += piece.numel * piece.itemsize
+        span = piece.storage.span
+        held[span.path, span.start if span.data is None else id(span.data)] = span.length
+    return claimed > sum(held.values())
 
 
 def dense(shape: tuple[int, ...]) -> tuple[int, ...]:

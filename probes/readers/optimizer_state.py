@@ -206,7 +206,7 @@ def _kind_from_options(options: dict[str, Any]) -> str | None:
 
 def _kind_named(hints: Any) -> str | None:
     """An optimizer class that the settings name: a value of a key that has "optim" in it."""
-    for key, value in _pairs(hints, 0):
+    for key, value in _pairs(hints, 0, set()):
         if "optim" not in key.lower():
             continue
         text = value.text if isinstance(value, Name) else value if isinstance(value, str) else ""
@@ -216,15 +216,16 @@ def _kind_named(hints: Any) -> str | None:
     return None
 
 
-def _pairs(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+def _pairs(value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Inert):
         value = value.state
-    if not isinstance(value, dict) or depth > 3:
+    if not isinstance(value, dict) or depth > 3 or id(value) in seen:
         return
+    seen.add(id(value))
     for key, inner in list(value.items())[:2000]:
         if isinstance(key, str):
             yield key, inner
-        yield from _pairs(inner, depth + 1)
+        yield from _pairs(inner, depth + 1, seen)
 
 
 Names = list[str | None]

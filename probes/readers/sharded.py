@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts import Checkpoint, Tensor
 from ..errors import Unreadable
 
-MOST_BYTES = 100 << 20
+MOST_BYTES = 32 << 20
 
 
 def is_shard_index(path: Path) -> bool:
@@ -30,12 +30,12 @@ def join_shards(index: Path, checkpoints: list[Checkpoint]) -> list[Checkpoint]:
     missing = sorted({file for file in names.values() if file not in shards})
     if missing:
         raise Unreadable(
-            f"{len(missing)} of its shards are not there ({missing[0][:80]!r})", str(index), "copy them all"
+            f"{len(missing)} of its shards are not there ({missing[0][:80]!a})", str(index), "copy them all"
         )
     tensors: dict[str, Tensor] = {}
     for name, file in names.items():
         if name not in shards[file].tensors:
-            raise Unreadable(f"{file} lacks {name[:80]!r}", str(index), "copy or save the shards again")
+            raise Unreadable(f"{file} lacks {name[:80]!a}", str(index), "copy or save the shards again")
         tensors[name] = shards[file].tensors[name]
     used = [shards[file] for file in dict.fromkeys(names.values())]
     warnings = tuple(w for shard in used for w in shard.warnings)

@@ -28,13 +28,12 @@ def read_torch_legacy(span: Span) -> tuple[Any, list[str]]:
         sizes[key] = (dtype, numel)
 
     with span.open() as file:
-        for _ in range(2):
-            read_pickle(file, where, {}, learn)
-        info, _ = read_pickle(file, where, {}, learn)
+        (_, one), (_, two) = (read_pickle(file, where, {}, learn) for _ in range(2))
+        info, three = read_pickle(file, where, {}, learn)
         swap = isinstance(info, dict) and info.get("little_endian") is False
         start = file.tell()
         read_pickle(file, where, {}, learn)
-        keys, _ = read_pickle(file, where, {}, learn)
+        keys, four = read_pickle(file, where, {}, learn)
         storages = _place(span, file, keys, sizes, swap)
 
         def place(pid: Any) -> Storage:
@@ -48,7 +47,8 @@ def read_torch_legacy(span: Span) -> tuple[Any, list[str]]:
             return Storage(f"{key}+{shift}", storage.span.part(skip, storage.span.length - skip), dtype, swap)
 
         file.seek(start)
-        return read_pickle(file, where, BUILDERS, place)
+        tree, names = read_pickle(file, where, BUILDERS, place)
+        return tree, [*names, *one, *two, *three, *four]
 
 
 def _storage_id(pid: Any) -> tuple[str, str, int, int]:

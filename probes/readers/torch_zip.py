@@ -14,7 +14,7 @@ from .lazy import Span, Storage, itemsize
 from .pickle_stream import Name, read_pickle
 from .torch_values import BUILDERS, storage_dtype
 
-MOST_PICKLE = 512 << 20
+MOST_PICKLE = 256 << 20
 
 
 def is_torch(archive: Archive) -> bool:
@@ -43,7 +43,7 @@ def read_torch_zip(archive: Archive) -> tuple[Any, list[str], str]:
     script = any(n.startswith(root + "code/") for n in archive.names) or root + "constants.pkl" in archive
     span = archive.member(pickles[0], MOST_PICKLE)
     if span.length > MOST_PICKLE:
-        raise Unreadable("its data.pkl is larger than 512 MB", str(span.path), "save tensors, not Python objects")
+        raise Unreadable("its data.pkl is larger than 256 MB", str(span.path), "save tensors, not Python objects")
     tree, refused = read_pickle(io.BytesIO(span.read()), str(archive.span.path), BUILDERS, persistent)
     return tree, refused, "torchscript" if script else "torch-zip"
 

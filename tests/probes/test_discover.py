@@ -95,6 +95,8 @@ def why(folder: Path, name: str) -> str:
         ("__0_0.distcp", b"PK\x03\x04" + b"\0" * 90, "distributed checkpoint"),
         ("objects.pkl", b"\x80\x04N.", "not a checkpoint"),
         ("notes.txt", b"we should lower the learning rate\n", "no training curve"),
+        ("old.pth", b"sys_info".ljust(257, b"\0") + b"ustar\x0000", "a tar file"),
+        ("m.safetensors", b"\x90" + b"\0" * 7 + b'{"a":', "cut short"),
         ("noise", bytes(range(256)), "binary data"),
         ("broken.py", b"def f(:\n", "not valid Python"),
     ],

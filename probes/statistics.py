@@ -21,7 +21,9 @@ from .moments import ADAM, betas, coupled, option, options, together
 PIECE = 1 << 19
 """Bytes of one tensor that are looked at together: its float64 copies stay within a processor's cache."""
 MOST_ROWS = 1 << 22
-"""A tensor with more rows (a flat buffer of all parameters) counts as one row: a number for each would not be small."""
+MOST_ELEMENTS = 1 << 18
+"""A tensor with more rows (or a vector of more elements: flat buffers of all parameters) counts as one row: numbers for
+each would not be small beside the file."""
 
 
 @dataclass(slots=True)
@@ -277,7 +279,7 @@ def _blank(tensor: Tensor) -> Values:
 
 def _rows(tensor: Tensor) -> int:
     rows = tensor.shape[0] if tensor.shape else 1
-    return rows if rows <= MOST_ROWS else 1
+    return rows if rows <= (MOST_ROWS if len(tensor.shape) > 1 else MOST_ELEMENTS) else 1
 
 
 @np.errstate(over="ignore")

@@ -29,6 +29,9 @@ OTHER = "something-else"
 OTHER_PRIOR = {"quiet": 0.5, "complaint": 0.1, "explained": 0.7}
 """Prior share of `OTHER`: nothing was said (it may be healthy), something is said to be wrong, or it is explained."""
 
+MANY_CAUSES = 8
+"""Diagnoses that lead to one from which on it counts as a description: of all 36 only underfitting has so many."""
+
 CAUSED = 1.0
 """Nats by which a consequence must be better supported than its cause to be named before it."""
 
@@ -102,7 +105,8 @@ def beliefs(
     spoken = {e.id: verdicts_on(session.findings, e.id) for e in diagnoses}
     state = {e.id: status(spoken[e.id]) for e in diagnoses}
     confirmed = [e for e in diagnoses if state[e.id] == "confirmed"]
-    explained = explained_by(confirmed)
+    causes = [e for e in confirmed if not describes(entries, e.id)]
+    explained = explained_by(causes)
     made = {
         e.id: [
             *answer_reasons(e, symptoms, session, set() if e in confirmed else explained),
@@ -112,7 +116,7 @@ def beliefs(
     }
     nats = {e.id: math.log(max(e.prior, 1e-6)) + sum(counted(made[e.id])) for e in diagnoses}
     rest = {d: nats[d] for d in nats if state[d] != "confirmed"}
-    share = softmax({**rest, OTHER: other_nats(diagnoses, session, bool(confirmed))})
+    share = softmax({**rest, OTHER: other_nats(diagnoses, session, bool(causes))})
     share.update({e.id: sigmoid(sum(counted(made[e.id])) + math.log(max(e.prior, 1e-6))) for e in confirmed})
     found = [Belief(d, share[d], state[d], tuple(made[d])) for d in nats]
     found.append(Belief(OTHER, share[OTHER], "unknown", ()))
@@ -135,6 +139,11 @@ def upstream(entries: Mapping[str, Entry], ranked: Sequence[Belief], id: str) ->
     """What was confirmed, stands before this diagnosis, and leads to it: mend that first."""
     before = takewhile(lambda b: b.id != id, ranked)
     return [b.id for b in before if b.status == "confirmed" and id in entries[b.id].leads_to]
+
+
+def describes(entries: Mapping[str, Entry], id: str) -> bool:
+    """Whether a diagnosis says how a run looks rather than why: so many others bring it about (underfitting)."""
+    return sum(id in entry.leads_to for entry in entries.values()) >= MANY_CAUSES
 
 
 def explained_by(confirmed: list[Entry]) -> set[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from knowledge.schema import Entry, Symptom
 from probes.registry import ProbeSpec
 
-from .beliefs import Belief, beliefs, chance, explained_by
+from .beliefs import Belief, beliefs, chance, describes, explained_by
 from .events import Answered
 from .evidence import Weights
 from .session import Session
@@ -80,8 +80,9 @@ def rest(ranked: Iterable[Belief]) -> dict[str, float]:
 
 
 def satisfied(world: World, session: Session, ranked: list[Belief]) -> bool:
-    """Whether what was confirmed accounts for every symptom that was complained of."""
-    confirmed = [world.entries[b.id] for b in ranked if b.status == "confirmed"]
+    """Whether a cause was confirmed that accounts for every symptom that was complained of."""
+    found = [b.id for b in ranked if b.status == "confirmed" and not describes(world.entries, b.id)]
+    confirmed = [world.entries[id] for id in found]
     seen = {s for s, answer in session.answers.items() if answer == "yes"}
     return bool(confirmed) and seen <= explained_by(confirmed)
 

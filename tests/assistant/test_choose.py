@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from small_world import finding
 
 from assistant.engine.choose import World, next_step
@@ -78,3 +80,18 @@ def test_a_complaint_that_is_not_explained_is_followed_up(world: World) -> None:
         Told("dead-relu"),
     )
     assert isinstance(step(world, *events), Ask)
+
+
+def test_a_description_is_no_cause_and_the_search_goes_on(world: World) -> None:
+    many = {
+        f"cause-{i}": replace(world.entries["exploding"], id=f"cause-{i}", leads_to=("dead-relu",)) for i in range(8)
+    }
+    wide = replace(world, entries={**world.entries, **many})
+    events = (
+        Said("stuck", {"stuck": True}, {}),
+        Provided(("/run",), None, ("checkpoint",)),
+        Found(finding("units", ("dead-relu", "confirmed", "measured", "optimizer-state"))),
+        Told("dead-relu"),
+    )
+    assert step(world, *events) == End()
+    assert isinstance(step(wide, *events), Ask | Request)

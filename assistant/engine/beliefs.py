@@ -30,7 +30,7 @@ OTHER_PRIOR = {"quiet": 0.5, "complaint": 0.1, "explained": 0.7}
 """Prior share of `OTHER`: nothing was said (it may be healthy), something is said to be wrong, or it is explained."""
 
 MANY_CAUSES = 8
-"""Diagnoses that lead to one from which on it counts as a description: of all 36 only underfitting has so many."""
+"""So many lead to underfitting and to collapsed output: those say how a run looks, not why."""
 
 CAUSED = 1.0
 """Nats by which a consequence must be better supported than its cause to be named before it."""

@@ -1,6 +1,5 @@
 """Search finds the entry however people type, and says nothing when nothing fits."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -75,17 +74,6 @@ def test_hits_are_sorted_limited_and_have_a_snippet() -> None:
     assert len(hits) == 3
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
     assert all(h.title and 20 < len(h.snippet) <= 230 for h in hits)
-
-
-def test_a_query_takes_less_than_ten_milliseconds() -> None:
-    query = "my network trains but the validation accuracy is stuck and the loss oscillates " * 3
-    INDEX.search(query)
-    times = []
-    for _ in range(20):
-        began = time.perf_counter()
-        INDEX.search(query)
-        times.append(time.perf_counter() - began)
-    assert sorted(times)[18] < 0.05  # a generous bound for busy machines; some 3 ms as a rule
 
 
 def test_a_teams_own_entry_is_found_beside_the_built_in_ones(tmp_path: Path) -> None:

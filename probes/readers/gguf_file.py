@@ -27,7 +27,7 @@ def read_gguf(path: Path) -> Checkpoint:
     try:
         import gguf
     except ImportError:
-        do = "install it with pip install 'nn-doctor[formats]' (into the interpreter of --python, if you use one)"
+        do = "install it with pip install gguf (into the interpreter of --python, if you use one)"
         raise Unreadable("GGUF files need the gguf package, which is not installed", str(path), do) from None
     try:
         reader = gguf.GGUFReader(str(path))

@@ -65,7 +65,7 @@ def read_keras(path: Path, archive: Archive | None = None) -> Checkpoint:
     try:
         import h5py
     except ImportError:
-        do = "install it with pip install 'nn-doctor[formats]' (into the interpreter of --python, if you use one)"
+        do = "install it with pip install h5py (into the interpreter of --python, if you use one)"
         raise Unreadable("Keras files need h5py, which is not installed", str(path), do) from None
     try:
         if archive is None:

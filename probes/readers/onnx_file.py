@@ -23,7 +23,7 @@ def read_onnx(path: Path) -> Checkpoint:
         import onnx
         from onnx import numpy_helper
     except ImportError:
-        do = "install it with pip install 'nn-doctor[formats]' (into the interpreter of --python, if you use one)"
+        do = "install it with pip install onnx (into the interpreter of --python, if you use one)"
         raise Unreadable("ONNX files need the onnx package, which is not installed", str(path), do) from None
     try:
         model = onnx.load(str(path), load_external_data=False)

@@ -2,14 +2,17 @@
 
 What it measures
     From a checkpoint alone: for every hidden layer, how many units have had no gradient for about 150 steps (dead),
-    for about 75 steps (dead or nearly), or never. With a target file: how many units of every ReLU output zero on
-    every sample of one batch.
+    for about 75 steps (dead or nearly), or never. Where the code names ReLU: units that are below 0 for every input
+    there can be (bounds), and units that their batch normalisation keeps far below 0. With a target file: how many
+    units of every ReLU output zero on every sample of one batch.
 
 Formula
     Adam family: c = sum m^2 / sum v^ over the unit's incoming row and bias (or its normalisation's two entries), and
     the same over its outgoing column; the larger one counts. c falls by b1^2/b2 a step once gradients stop. A v of
     exactly 0 means no gradient ever. SGD with momentum: mean square of the buffer's row over the largest tensor's;
     with weight decay: the sine between buffer and weights. RMSprop: the row's square average over the layer's q90.
+    Bounds of w x + b: after a layer normalisation w beta + b +- sqrt(d) |P(w gamma)|, P = removal of the mean; after an
+    LSTM or GRU b +- sum |w|; after a ReLU b, where no weight is positive. Batch normalisation: Phi(beta / |gamma|).
 
 Thresholds and sources
     dead: c < 1e-15 (151 steps at betas .9/.999; precision .988 on 64 runs kept aside, 36,736 units). nearly: c < 1e-8
@@ -19,6 +22,8 @@ Thresholds and sources
     Dead units are normal: healthy nets have a median of 4 % and single layers up to 38 %. So confirmed above 50 % of
     a layer, suspected above 30 %, ruled out below 20 %; one level less where the logs show that the run learns. On a
     batch alone: confirmed above 2/3, since a unit that fires on 1 % of the inputs is often silent on a whole batch.
+    Bounds with a margin of 1e-6 were never wrong in 185,136 units; they find 0.5 % of the dead units of healthy nets
+    and 2 to 33 % after a collapse. Phi < 1e-4: 0.999 of such units were dead; suspected at most.
 
 Reads
     The latest checkpoint's optimizer state and weights. A target or script as text: does it name ReLU? A target that
@@ -37,8 +42,10 @@ from dataclasses import dataclass
 
 from .. import layers, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
+from ..bounds import Proof, proofs
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..firing import Normed, behind_batch_norm
 from ..layers import called
 from ..outcome import outcome
 from ..starved import Starved, starved
@@ -68,6 +75,8 @@ class Seen:
     relu: bool | None
     zero_rows: dict[str, int]
     learned: bool | None
+    proved: list[Proof]
+    normed: list[Normed]
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -75,7 +84,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     last = artifacts.last
     seen = gather(artifacts, progress)
     judged = [s for s in seen.file if not s.why_not]
-    if not judged and seen.units is None:
+    if not judged and seen.units is None and not _by_weights(seen):
         why = seen.file_why or "; ".join(sorted({s.why_not for s in seen.file})) or seen.batch_why
         return Finding(
             "dead-units",
@@ -112,8 +121,17 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
             units, batch_why = silences(target, model.model, batch(target)[0]), model.note
         except Unreadable as error:
             batch_why = str(error)
+    relu = names_relu(artifacts)
     return Seen(
-        file, why, units, batch_why, names_relu(artifacts), _zero_rows(last) if last else {}, outcome(artifacts).learned
+        file,
+        why,
+        units,
+        batch_why,
+        relu,
+        _zero_rows(last) if last else {},
+        outcome(artifacts).learned,
+        proofs(last, relu=True) if last and relu else [],
+        behind_batch_norm(last) if last and relu else [],
     )
 
 
@@ -145,6 +163,7 @@ def judge(seen: Seen) -> list[Verdict]:
     verdicts = [_by_file(seen, file)] if file else []
     if seen.units is not None:
         verdicts.append(_by_batch(seen, file))
+    verdicts += _by_weights(seen)
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
     if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
         because = (
@@ -182,6 +201,28 @@ def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
     return Verdict("dead-relu", level, "measured" if level == "confirmed" else "inferred", because, "optimizer-state")
 
 
+def _by_weights(seen: Seen) -> list[Verdict]:
+    """Units that no input can wake, by bounds; units behind a batch normalisation that hardly any can."""
+    alive = {s.layer: s.units - s.nearly for s in seen.file if not s.why_not}
+    worst = max(seen.proved, key=lambda p: p.silent / p.units, default=None)
+    if worst is not None and worst.silent > CONFIRMED * worst.units:
+        because = (
+            f"{worst.silent} of {worst.units} units of {called(worst.layer)} are below 0 for every input there can be, "
+            f"as {worst.given}"
+        )
+        level: Judgement = "suspected" if seen.learned else "confirmed"
+        return [Verdict("dead-relu", level, "proved", because, "weights")]
+    quiet = max(seen.normed, key=lambda n: n.silent / n.units, default=None)
+    if quiet is None or quiet.silent <= CONFIRMED * quiet.units or alive.get(quiet.layer, 0) > CONFIRMED * quiet.units:
+        return []
+    because = (
+        f"{quiet.silent} of {quiet.units} units of {called(quiet.layer)} lie 3.7 standard deviations or more below 0 "
+        "by their batch normalisation"
+    )
+    level = "inconclusive" if seen.learned else "suspected"
+    return [Verdict("dead-relu", level, "inferred", because, "weights")]
+
+
 def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
     if not seen.units:
         return Verdict("dead-relu", "ruled_out", "measured", "the forward pass goes through no ReLU", "batch")
@@ -215,6 +256,7 @@ def _worst(seen: Seen) -> tuple[str, int, int]:
     """(layer, silent units, units) of the layer with the largest share, by the batch if there was one."""
     found = [(s.layer, s.silent, s.units) for s in seen.units or []]
     found = found or [(s.layer, s.dead, s.units) for s in seen.file if not s.why_not]
+    found = found or [(p.layer, p.silent, p.units) for p in seen.proved]
     return max(found, key=lambda f: f[1] / f[2], default=("", 0, 1))
 
 
@@ -230,6 +272,7 @@ def _facts(seen: Seen, last: Checkpoint | None) -> dict[str, str]:
         return {}
     found = [(s.layer, s.silent / s.units) for s in seen.units or []]
     found = found or [(s.layer, s.dead / s.units) for s in seen.file if not s.why_not]
+    found = found or [(p.layer, p.silent / p.units) for p in seen.proved]
     facts = {
         "worst_layer": called(layer),
         "dead_share": f"{dead / units:.0%}",
@@ -278,6 +321,13 @@ def _tables(seen: Seen) -> tuple[Table, ...]:
             "not judged",
         )
         tables.append(Table("units without gradient", columns, rows))
+    if seen.proved:
+        proved = tuple((p.layer, p.units, p.silent, p.always, p.given) for p in seen.proved)
+        heads = ("layer", "units", "never above 0", "always above 0", "given that")
+        tables.append(Table("proved for every input, from the weights", heads, proved))
+    if any(n.silent for n in seen.normed):
+        normed = tuple((n.layer, n.units, n.silent) for n in seen.normed)
+        tables.append(Table("silenced by their batch normalisation", ("layer", "units", "silent"), normed))
     if seen.units:
         rows_ = tuple((s.layer, s.units, s.silent, s.samples) for s in seen.units)
         tables.append(Table("ReLU outputs on the batch", ("after layer", "units", "always 0", "samples"), rows_))

@@ -189,3 +189,19 @@ def test_layers_that_were_pruned_away_on_purpose_are_not_called_dead(train):
     trained: Trained = train(Block(), MAKERS["momentum"], steps=300)
     (trained.folder / "log.csv").unlink()
     assert set(said(trained.artifacts).values()) <= {"ruled_out"}
+
+
+def test_units_that_no_input_can_wake_are_proved_without_any_optimizer_state(tmp_path):
+    model = mlp()
+    with torch.no_grad():
+        model[2].weight[:20] = -model[2].weight[:20].abs()
+        model[2].bias[:20] = -0.1
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    assert probe(discover([tmp_path])).status == "could-not-check"  # which activation there is, is not known
+    target(tmp_path)
+    found = probe(discover([tmp_path]))
+    assert [(v.diagnosis, v.verdict, v.kind, v.source) for v in found.verdicts] == [
+        ("dead-relu", "confirmed", "proved", "weights")
+    ]
+    assert "20 of 32 units" in found.verdicts[0].because
+    assert found.title == "dead units in layer 2: 20 of 32"

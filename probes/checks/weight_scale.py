@@ -2,7 +2,7 @@
 
 What it measures
     For every weight matrix: the RMS of its entries against PyTorch's default, He's and Xavier's law for its number of
-    inputs; whether all entries, or all rows, are the same; whether it still is what the default initialisation draws.
+    inputs; whether all entries are the same; whether it still is what the default initialisation draws.
 
 Formula
     Default: U(-b, b) with b = 1/sqrt(fan in), so an RMS of 1/sqrt(3 fan in). He: sqrt(2/fan in). Xavier:
@@ -12,12 +12,10 @@ Formula
 
 Thresholds and sources
     Trained nets that learned lay between 0.35 and 5 times the default law (our own small nets); embeddings, very
-    narrow nets and large steps go beyond, so a scale alone is never a verdict. bad-initialization: hidden rows that
-    are all the same make all units of a layer compute the same: confirmed in a run that has not learned, else
-    suspected. A start of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median
-    of the matrices): suspected in a run that has not learned, and confirmed above 6 where the loss also started above
-    3 times chance. frozen-parameters: some matrices untouched, others not: suspected, since new layers on a trained
-    body look like that.
+    narrow nets and large steps go beyond, so a scale alone is never a verdict. bad-initialization: a start
+    of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median of the matrices):
+    suspected in a run that has not learned, and confirmed above 6 where the loss also started above 3 times chance.
+    frozen-parameters: some matrices untouched, others not: suspected, as new layers on a trained body look like that.
 
 Reads
     The weights of the first and of the latest checkpoint; options and steps of the optimizer; the logs.
@@ -78,7 +76,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         return Finding("weight-scale", "weight scale: no weight matrix", "could-not-check", needs=needs)
     known, first = outcome(artifacts), artifacts.checkpoints[0]
     start = started(first)
-    verdicts = [v for v in (_same(scales, known), _start(start, first, known), _untouched(scales, known)) if v]
+    verdicts = [v for v in (_start(start, first, known), _untouched(scales, known)) if v]
     median = float(np.median([s.ratio for s in scales]))
     return Finding(
         "weight-scale",
@@ -112,18 +110,9 @@ def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
 
 
 def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:
-    """ "all zero", "all the same", "all rows the same", or nothing; only candidates are read again."""
+    """ "all zero", "all the same", or nothing."""
     values = statistics.of(checkpoint).values(layer.weight)
-    if values.constant:
-        return "all zero" if values.high == 0 else "all the same"
-    alike = np.allclose(values.rows, values.rows[0], rtol=1e-9) and np.allclose(
-        values.totals, values.totals[0], rtol=1e-9, atol=1e-12
-    )
-    if layer.units >= FEW and layer.weight.shape[1] > 1 and alike:
-        rows = np.asarray(layer.weight.array()).reshape(layer.units, -1)
-        if (rows == rows[0]).all():
-            return "all rows the same"
-    return ""
+    return "" if not values.constant else "all zero" if values.high == 0 else "all the same"
 
 
 def started(first: Checkpoint) -> tuple[float, float] | None:
@@ -138,20 +127,6 @@ def started(first: Checkpoint) -> tuple[float, float] | None:
     low = [max(0.0, s.rms - moved) / s.default for s in scales]
     high = [(s.rms + moved) / s.default for s in scales]
     return float(np.median(low)), float(np.median(high))
-
-
-def _same(scales: list[Scale], known: Outcome) -> Verdict | None:
-    """Hidden layers in which every unit computes the same."""
-    hidden = scales[:-1]
-    odd = [s for s in hidden if s.oddity in {"all the same", "all rows the same"} and s.layer.units >= FEW]
-    if not odd:
-        return None
-    because = (
-        f"all {odd[0].layer.units} rows of {called(odd[0].layer.name)} are the same ({len(odd)} of {len(hidden)} "
-        "hidden layers): its units all compute one thing"
-    )
-    level: Judgement = "confirmed" if known.learned is False else "suspected"
-    return Verdict("bad-initialization", level, "measured", because, "weights")
 
 
 def _start(start: tuple[float, float] | None, first: Checkpoint, known: Outcome) -> Verdict | None:

@@ -54,15 +54,6 @@ def test_the_same_start_is_not_accused_where_the_run_learns(tmp_path):
     assert said(trained.artifacts) == []
 
 
-def test_units_that_all_compute_the_same_are_found(tmp_path):
-    model = start("constant")
-    for layer in model:
-        if isinstance(layer, nn.Linear):
-            nn.init.zeros_(layer.bias)
-    trained = training(tmp_path, model, adam, 100)
-    assert said(trained.artifacts)[0][0] == "bad-initialization"
-
-
 def test_a_hidden_layer_at_its_random_start_beside_trained_ones_is_suspected(tmp_path):
     trained = training(tmp_path, start("default"), lambda m: adam(m, 1e-2), 200)
     torch.manual_seed(9)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .artifacts import Artifacts, Checkpoint
+from . import statistics
+from .artifacts import Artifacts, Checkpoint, Floats
 from .errors import Unreadable
 from .layers import strip
 
@@ -165,6 +166,31 @@ def forward(target: Target, model: Any, inputs: Any) -> Any:
         if isinstance(inputs, dict):
             return model(**inputs)
         return model(*inputs) if isinstance(inputs, list | tuple) else model(inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model put out for one batch in evaluation mode, and what was wanted; None where that is no one tensor."""
+
+    outputs: Floats | None
+    targets: Floats | None
+
+
+def outputs(path: Path, checkpoints: tuple[Checkpoint, ...]) -> Outputs:
+    """One forward pass of the person's model with the weights of the latest finite checkpoint.
+
+    Raises Unreadable if the target file, the model or the batch fails.
+    """
+    import torch
+
+    target = load_target(path)
+    whole = next((c for c in reversed(checkpoints) if statistics.of(c).finite), None)
+    model = fit(target, whole).model
+    inputs, targets = batch(target)
+    with torch.no_grad():
+        found = forward(target, model.eval(), inputs)
+    as_numbers = [t.detach().double().numpy() if isinstance(t, torch.Tensor) else None for t in (found, targets)]
+    return Outputs(as_numbers[0], as_numbers[1])
 
 
 @dataclass(frozen=True, slots=True)

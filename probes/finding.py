@@ -13,6 +13,7 @@ Judgement = Literal["confirmed", "suspected", "ruled_out", "inconclusive"]
 Kind = Literal["proved", "measured", "inferred", "told"]
 Status = Literal["done", "could-not-check", "crashed"]
 Cell = str | int | float | None
+Mark = Literal["", "!", "!!"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,27 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows to show, one per layer as a rule. Cells are raw values; a face formats them."""
+    """Rows to show, one per layer as a rule. Cells are raw values; a face formats them.
+
+    Args:
+        marks: of the shape of `rows` (or empty): "!" for a cell worth a look, "!!" for one far outside, "" else.
+        bar: the column that is drawn as well, as a bar on a log scale over all rows.
+        note: a sentence beneath, that says what columns and marks mean.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    marks: tuple[tuple[Mark, ...], ...] = ()
+    bar: int | None = None
+    note: str = ""
+
+    def mark(self, row: int, column: int | None = None) -> Mark:
+        """The mark of one cell; without a column the worst of the row."""
+        if row >= len(self.marks):
+            return ""
+        marks = self.marks[row]
+        return max(marks, default="") if column is None else marks[column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +148,14 @@ class Finding:
             verdicts=tuple(Verdict(**v) for v in data["verdicts"]),
             measures=tuple(Measure(**{**m, "value": number(m["value"])}) for m in data["measures"]),
             tables=tuple(
-                Table(t["title"], tuple(t["columns"]), tuple(tuple(number(c) for c in row) for row in t["rows"]))
+                Table(
+                    t["title"],
+                    tuple(t["columns"]),
+                    tuple(tuple(number(c) for c in row) for row in t["rows"]),
+                    tuple(tuple(row) for row in t.get("marks", ())),
+                    t.get("bar"),
+                    t.get("note", ""),
+                )
                 for t in data["tables"]
             ),
             plots=tuple(

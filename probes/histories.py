@@ -88,17 +88,20 @@ def _liveliest(checkpoint: Checkpoint, state: OptimizerState) -> float:
 
 
 def _history(checkpoint: Checkpoint, state: OptimizerState, layer: Layer, reference: float) -> History:
-    parameter = state.of(layer.weight.name) or _tied(checkpoint, state, layer)
+    parameter = state_of(checkpoint, state, layer.weight)
     past, age = _past(checkpoint, state, parameter, reference)
     fresh = None if past in {"trained", "stopped"} else untrained(layer.weight.name, layer.weight)
     missed = (state.step or 0) - parameter.step if parameter and parameter.step else 0
     return History(layer, past, int(missed), age, fresh)
 
 
-def _tied(checkpoint: Checkpoint, state: OptimizerState, layer: Layer) -> ParameterState | None:
-    """The state of the same numbers under another name."""
-    same = statistics.key(layer.weight)
-    names = [n for n, t in checkpoint.tensors.items() if n != layer.weight.name and statistics.key(t) == same]
+def state_of(checkpoint: Checkpoint, state: OptimizerState, tensor: Tensor) -> ParameterState | None:
+    """The state of a parameter, or of the same numbers under another name (tied weights)."""
+    found = state.of(tensor.name)
+    if found is not None:
+        return found
+    same = statistics.key(tensor)
+    names = [n for n, t in checkpoint.tensors.items() if n != tensor.name and statistics.key(t) == same]
     return next((p for n in names if (p := state.of(n)) is not None), None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from probes.finding import Plot
+from probes.finding import Plot, Table
 
 from ..visible import figure, visible
 from .scale import share
@@ -39,6 +39,14 @@ def scaled(values: list[float], log: bool) -> list[float]:
         return [v / top if math.isfinite(v) and top > 0 and v > 0 else 0.0 for v in values]
     low, high = math.log10(min(usable)) - 0.5, math.log10(top)
     return [share(math.log10(v), low, high) if math.isfinite(v) and v > 0 else 0.0 for v in values]
+
+
+def log_lengths(table: Table) -> list[float]:
+    """Lengths in [0, 1] for the column of a table that is to be drawn; empty without one."""
+    if table.bar is None:
+        return []
+    values = [row[table.bar] for row in table.rows]
+    return scaled([float(v) if isinstance(v, int | float) else math.nan for v in values], log=True)
 
 
 def bar(share: float, room: int, fine: bool) -> str:

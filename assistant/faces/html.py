@@ -9,6 +9,7 @@ from probes.finding import Table
 
 from ..visible import figure, visible, visible_lines
 from ..words import Block, Figure
+from .bars import log_lengths
 from .svg import svg
 
 STYLE = (
@@ -16,7 +17,8 @@ STYLE = (
     "h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.4rem 0 .3rem}p{margin:.3rem 0}pre{overflow:auto;padding:.6rem;"
     "border:1px solid #8886}table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.15rem .6rem;text-align:right;"
     "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}.muted{opacity:.7}"
-    ".label{font-weight:600}"
+    ".label{font-weight:600}.look{background:#e8a60050}.far{background:#e0202050;font-weight:600}"
+    "td i{display:inline-block;height:.6rem;background:#4a7ebb;margin-right:.5rem}"
     "svg{max-width:100%;height:auto}"
 )
 
@@ -46,7 +48,22 @@ def one(block: Block) -> str:
 
 
 def table(content: Table) -> str:
-    """A table with a caption."""
+    """A table with a caption; cells with a mark in its colour, a column of bars behind the numbers."""
     head = "".join(f"<th>{escape(visible(c))}</th>" for c in content.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(figure(c))}</td>" for c in row) + "</tr>" for row in content.rows)
-    return f"<table><caption>{escape(visible(content.title))}</caption><tr>{head}</tr>{rows}</table>"
+    lengths = log_lengths(content)
+    rows = "".join(
+        "<tr>" + "".join(cell(content, i, j, lengths) for j in range(len(row))) + "</tr>"
+        for i, row in enumerate(content.rows)
+    )
+    note = f'<p class="muted">{escape(visible(content.note, 400))}</p>' if content.note else ""
+    return f"<table><caption>{escape(visible(content.title))}</caption><tr>{head}</tr>{rows}</table>{note}"
+
+
+def cell(content: Table, row: int, column: int, lengths: list[float]) -> str:
+    """One cell."""
+    mark = content.mark(row, column)
+    kind = {"": "", "!": ' class="look"', "!!": ' class="far"'}[mark]
+    text = escape(figure(content.rows[row][column])) + (f" {mark}" if mark else "")
+    if column != content.bar or not lengths:
+        return f"<td{kind}>{text}</td>"
+    return f'<td{kind}><i style="width:{5 * lengths[row]:.2f}rem"></i>{text}</td>'

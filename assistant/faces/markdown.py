@@ -50,6 +50,13 @@ def fenced(text: str) -> str:
 def table(content: Table) -> str:
     """A pipe table."""
     head = [escape(visible(c)) for c in content.columns]
-    rows = [[escape(figure(c)) for c in row] for row in content.rows]
+    rows = [[cell(content, i, j) for j in range(len(row))] for i, row in enumerate(content.rows)]
     lines = [head, ["---"] * len(head), *rows]
-    return f"**{escape(visible(content.title))}**\n\n" + "\n".join("| " + " | ".join(r) + " |" for r in lines)
+    note = f"\n\n{escape(visible(content.note, 400))}" if content.note else ""
+    return f"**{escape(visible(content.title))}**\n\n" + "\n".join("| " + " | ".join(r) + " |" for r in lines) + note
+
+
+def cell(content: Table, row: int, column: int) -> str:
+    """One cell, bold with its mark where it has one."""
+    text, mark = escape(figure(content.rows[row][column])), escape(content.mark(row, column))
+    return f"**{text} {mark}**" if mark else text

@@ -10,11 +10,13 @@ from probes.finding import Plot, Table
 
 from ..visible import figure, visible, visible_lines
 from ..words import Block, Figure, Text
-from .bars import bar_lines
+from .bars import bar, bar_lines, log_lengths
 from .curves import curve_lines
 
 MOST_ROWS = 40
 """Rows of a table that are printed; the rest is counted."""
+BAR = 8
+"""Characters of a bar inside a table."""
 
 
 def width() -> int:
@@ -65,20 +67,42 @@ def plot_lines(plot: Plot, columns: int, fine: bool = False) -> list[str]:
     return bar_lines(plot, columns, fine) if plot.kind == "bars" else curve_lines(plot, columns, fine=fine)
 
 
-def table_lines(table: Table, columns: int) -> list[str]:
-    """A table with aligned columns; numbers to the right; the first column is cut if the row is too wide."""
-    cells = [[figure(c) for c in row] for row in table.rows[:MOST_ROWS]]
-    head = [visible(c) for c in table.columns]
-    widths = [max(len(r[i]) for r in [head, *cells]) for i in range(len(head))]
-    over = sum(widths) + 2 * (len(widths) - 1) + 2 - columns
-    if over > 0:
-        widths[0] = max(12, widths[0] - over)
-    numeric = [all(isinstance(row[i], int | float | None) for row in table.rows) for i in range(len(head))]
+def table_lines(table: Table, columns: int, fine: bool = False) -> list[str]:
+    """A table with aligned columns; numbers to the right; the first column is cut from the left if a row is too wide.
 
-    def line(row: list[str]) -> str:
-        shown = [visible(c, w) for c, w in zip(row, widths, strict=True)]
-        parts = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(shown, widths, numeric, strict=True)]
-        return "  " + "  ".join(parts).rstrip()
+    Marks stand behind their cells, and the worst of a row in the margin.
+    """
+    shown = [marked(table, i) for i in range(min(len(table.rows), MOST_ROWS))]
+    head = [visible(c) for c in table.columns]
+    widths = [max(len(r[i]) for r in [head, *shown]) for i in range(len(head))]
+    margin = 3 if table.marks else 2
+    room = columns - sum(widths) - 2 * (len(widths) - 1) - margin
+    bars = [bar(length, BAR, fine) for length in log_lengths(table)] if room > BAR else []
+    widths[0] = max(12, widths[0] + min(0, room))
+    right = [all(isinstance(row[i], int | float | None) for row in table.rows) for i in range(len(head))]
+
+    def line(row: list[str], lead: str = "", drawn: str = "") -> str:
+        cells = [cut_left(row[0], widths[0]), *(visible(c, w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        parts = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
+        if bars and table.bar is not None:
+            parts[table.bar] += " " + drawn.ljust(BAR)
+        return lead.ljust(margin) + "  ".join(parts).rstrip()
 
     more = [f"  ... and {len(table.rows) - MOST_ROWS} more rows"] if len(table.rows) > MOST_ROWS else []
-    return [f"  {visible(table.title)}", line(head), *(line(c) for c in cells), *more]
+    body = [line(r, table.mark(i), bars[i] if bars else "") for i, r in enumerate(shown)]
+    note = text_lines(Text(table.note, depth=1), columns) if table.note else []
+    return [f"  {visible(table.title)}", line(head), *body, *more, *note]
+
+
+def marked(table: Table, row: int) -> list[str]:
+    """The cells of a row as text, marks behind them; a column with marks keeps room for them in every row."""
+    found = []
+    for column, cell in enumerate(table.rows[row]):
+        room = max((len(table.mark(i, column)) for i in range(len(table.rows))), default=0)
+        found.append(figure(cell) + table.mark(row, column).ljust(room))
+    return found
+
+
+def cut_left(text: str, limit: int) -> str:
+    """Layers' names differ at their ends."""
+    return visible(text) if len(text) <= limit else "…" + visible(text)[1 - limit :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from textual.content import Content
 from textual.widgets import Static
@@ -21,6 +22,7 @@ STYLES = {
     "code": "$text-secondary",
     "error": "bold $error",
 }
+MARKS = {"": "", "!": "$warning", "!!": "$error"}
 
 
 class Page(Static):
@@ -62,10 +64,14 @@ def paragraph(block: Text, columns: int) -> Content:
 
 
 def figure(block: Figure, columns: int) -> Content:
-    """A plot or a table in characters."""
-    lines = (
-        table_lines(block.content, columns)
-        if isinstance(block.content, Table)
-        else plot_lines(block.content, columns, fine=True)
-    )
-    return Content("\n".join(lines))
+    """A plot or a table in characters; rows of a table in the colour of their worst mark."""
+    if isinstance(block.content, Table):
+        return Content("\n").join(table(block.content, columns))
+    return Content("\n".join(plot_lines(block.content, columns, fine=True)))
+
+
+def table(made: Table, columns: int) -> list[Content]:
+    """The lines of a table: title, head, rows, what follows them."""
+    lines = table_lines(made, columns, fine=True)
+    styles = ["", "bold", *(MARKS[made.mark(i)] for i in range(len(made.rows)))]
+    return [Content.assemble((line, style)) for line, style in zip_longest(lines, styles[: len(lines)], fillvalue="")]

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from probes.finding import Finding, Table
+from probes.finding import Cell, Finding, Mark, Table
 
 from .. import say
 from ..consult import Consult
@@ -64,9 +64,11 @@ class EvidenceScreen(Screen[None]):
         plots = [line for p in finding.plots for line in ["", *plot_lines(p, columns, fine=True)]]
         self.query_one("#plots", Static).update(Content("\n".join(plots)))
         detail.query(DataTable).remove()
-        detail.query(".table-title").remove()
+        detail.query(".table-title, .table-note").remove()
         for table in finding.tables:
             detail.mount(Static(Content(visible(table.title)), classes="table-title"), data_table(table))
+            if table.note:
+                detail.mount(Static(Content(visible(table.note, 400)), classes="table-note"))
         detail.scroll_home(animate=False)
 
 
@@ -78,13 +80,22 @@ def label(finding: Finding) -> Content:
     return Content.assemble((finding.probe, "bold"), "\n  ", (worst, "$text-muted"))
 
 
+def cell(value: Cell, mark: Mark) -> RichText:
+    """One cell, numbers to the right, in the colour of its mark."""
+    style = {"": "", "!": "yellow", "!!": "bold red"}[mark]
+    return RichText(figure(value) + mark, style, justify="left" if isinstance(value, str) else "right")
+
+
 def data_table(table: Table) -> DataTable[RichText]:
     """The rows of a finding's table. Cells are Rich texts: a plain string would be read as markup."""
     made: DataTable[RichText] = DataTable(cursor_type="row", zebra_stripes=True)
-    widths = [max([len(c), *(len(figure(r[i])) for r in table.rows[:MOST_ROWS])]) for i, c in enumerate(table.columns)]
+    marks = 2 if table.marks else 0
+    widths = [
+        max([len(c), *(marks + len(figure(r[i])) for r in table.rows[:MOST_ROWS])]) for i, c in enumerate(table.columns)
+    ]
     for name, width in zip(table.columns, widths, strict=True):
         made.add_column(RichText(visible(name)), width=min(36, width))
-    for row in table.rows[:MOST_ROWS]:
-        made.add_row(*(RichText(figure(cell), justify="left" if isinstance(cell, str) else "right") for cell in row))
+    for i, row in enumerate(table.rows[:MOST_ROWS]):
+        made.add_row(*(cell(value, table.mark(i, column)) for column, value in enumerate(row)))
     made.styles.height = min(2 + len(table.rows), 20)
     return made

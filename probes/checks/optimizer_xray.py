@@ -19,6 +19,11 @@ Thresholds and sources
     One verdict: where eps rules more than half of all entries, Adam is SGD with a step of lr / eps there, which is
     slow: learning-rate-too-low is suspected in a run that has not learned (eps 1e-2: 93 % of entries, accuracy 0.63
     instead of 0.96; default eps in healthy runs: at most 1.4 %).
+    Marks in the table are where to look, and no verdicts. "!": weights beyond 8 times or below a tenth of a fresh net's
+    (published nets reach 8); a gradient 1.5 decades below or above the median layer's (0.8 is the most that healthy
+    nets show from first to last); an update above 1e-2 or below 1e-6; gradients that agree beyond 0.3; more than a
+    fifth of dead units; anything but trained. "!!": 30 times, 2.5 decades, 1e-1, half of the units, and what is not
+    finite or exactly 0.
 
 Reads
     The latest checkpoint: all of the weights and all of the optimizer's state, once.
@@ -31,6 +36,7 @@ Cannot tell
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,8 +44,8 @@ import numpy as np
 
 from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..finding import Cell, Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..histories import WORDS, histories
+from ..finding import Cell, Finding, Judgement, Mark, Measure, Table, Verdict
+from ..histories import histories, state_of
 from ..layers import Layer, depth, fan_in
 from ..moments import family
 from ..outcome import Outcome, outcome
@@ -49,6 +55,7 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-low",)
 COST = "file"
 RULED_BY_EPS = 0.5
+AGREE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +88,12 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         verdicts=(verdict,) if verdict else (),
         measures=_measures(rows, share, last),
         tables=(_table(rows),),
-        plots=_plots(rows),
     )
 
 
 def gather(checkpoint: Checkpoint, progress: Progress) -> list[Row]:
     """One row for every weight matrix, in forward order."""
-    past = {h.layer.name: WORDS[h.past] for h in histories(checkpoint)[0]}
+    past = {h.layer.name: h.past.replace("-", " ") for h in histories(checkpoint)[0]}
     dead = {s.layer: s for s in starved(checkpoint)[0] if not s.why_not}
     layers, rows = depth(checkpoint), []
     for done, layer in enumerate(layers):
@@ -99,7 +105,7 @@ def gather(checkpoint: Checkpoint, progress: Progress) -> list[Row]:
 def _row(checkpoint: Checkpoint, layer: Layer, dead: Starved | None, training: str) -> Row:
     numbers, state = statistics.of(checkpoint), checkpoint.optimizer
     values = numbers.values(layer.weight)
-    parameter = state.of(layer.weight.name) if state else None
+    parameter = state_of(checkpoint, state, layer.weight) if state else None
     sums = numbers.sums(parameter) if parameter else None
     if sums is not None and not np.isfinite(sums.square).all():
         sums = None
@@ -149,41 +155,60 @@ def _measures(rows: list[Row], share: float | None, last: Checkpoint) -> tuple[M
 
 
 def _table(rows: list[Row]) -> Table:
-    columns = (
-        "layer",
-        "units",
-        "weights / fresh",
-        "RMS gradient",
-        "update / weights",
-        "agreement",
-        "dead",
-        "nearly",
-        "never a gradient",
-        "training",
+    columns = ("layer", "weights", "gradient", "update", "coherence", "dead", "starved", "never", "training")
+    note = (
+        "weights: times those of a fresh net; gradient: RMS of one entry; update: last step against the weights; "
+        "coherence of gradients: 0.05 is noise, 1 is one direction; dead, starved, never with a gradient: shares of "
+        "units; training: stopped, rate 0, gradients of zero, outside of the optimizer or without state in it; "
+        "! is worth a look, !! far from what healthy nets show"
     )
-    return Table("optimizer x-ray, first layer to last", columns, tuple(_cells(r) for r in rows))
+    marks = tuple(_marks(r, _median(rows, lambda r: r.gradient or None)) for r in rows)
+    cells = tuple(_cells(r, name) for r, name in zip(rows, _names(rows), strict=True))
+    return Table("optimizer x-ray, first layer to last", columns, cells, marks, columns.index("gradient"), note)
 
 
-def _cells(r: Row) -> tuple[Cell, ...]:
-    shares: tuple[Cell, Cell, Cell] = (None, None, None)
-    if r.dead is not None:
-        shares = (r.dead.dead / r.dead.units, r.dead.nearly / r.dead.units, r.dead.never / r.dead.units)
-    return (r.layer.name, r.layer.units, r.scale, r.gradient, r.update, r.agreement, *shares, r.training)
+def _names(rows: list[Row]) -> list[str]:
+    """The layers' names without the modules that all of them, but for a stem and a head, are in."""
+    names = [r.layer.name for r in rows]
+    while len(rows) > 3:
+        [(first, count)] = Counter(n.partition(".")[0] for n in names if "." in n).most_common(1) or [("", 0)]
+        shorter = [n.removeprefix(first + ".") for n in names]
+        if count < len(rows) - 2 or len(set(shorter)) < len(set(names)):
+            break
+        names = shorter
+    return names
 
 
-def _plots(rows: list[Row]) -> tuple[Plot, ...]:
-    x = tuple(float(i) for i in range(len(rows)))
-    lines = (
-        ("RMS gradient", [r.gradient for r in rows]),
-        ("weights / fresh", [r.scale for r in rows]),
-        ("update / weights", [r.update for r in rows]),
+def _cells(r: Row, name: str) -> tuple[Cell, ...]:
+    dead, nearly, never = _shares(r)
+    return (name, r.scale, r.gradient, r.update, r.agreement, dead, nearly, never, r.training)
+
+
+def _shares(r: Row) -> tuple[float | None, float | None, float | None]:
+    if r.dead is None:
+        return None, None, None
+    return r.dead.dead / r.dead.units, r.dead.nearly / r.dead.units, r.dead.never / r.dead.units
+
+
+def _marks(r: Row, usual: float | None) -> tuple[Mark, ...]:
+    dead, nearly, never = _shares(r)
+    decades = math.log10(r.gradient / usual) if r.gradient and usual and math.isfinite(r.gradient) else None
+    return (
+        "",
+        _outside(r.scale, (0.1, 8.0), (1 / 30, 30.0)),
+        "!!" if r.gradient == 0 else _outside(decades, (-1.5, 1.5), (-2.5, 2.5)),
+        _outside(r.update, (1e-6, 1e-2), (0.0, 1e-1)),
+        _outside(r.agreement, (0.0, AGREE), (0.0, math.inf)),
+        _outside(dead, (0.0, 0.2), (0.0, 0.5)),
+        _outside(nearly, (0.0, 0.3), (0.0, math.inf)),
+        _outside(never, (0.0, 0.2), (0.0, 0.5)),
+        "!" if r.training not in {"trained", ""} else "",
     )
-    curves = tuple(
-        Curve(name, x, tuple(math.nan if v is None or v <= 0 else v for v in values))
-        for name, values in lines
-        if any(v is not None and v > 0 for v in values)
-    )
-    if not curves:
-        return ()
-    names = tuple(r.layer.name for r in rows)
-    return (Plot("optimizer x-ray by layer", "bars", curves, log_y=True, names=names),)
+
+
+def _outside(value: float | None, usual: tuple[float, float], ever: tuple[float, float]) -> Mark:
+    if value is None:
+        return ""
+    if not math.isfinite(value) or not ever[0] <= value <= ever[1]:
+        return "!!"
+    return "" if usual[0] <= value <= usual[1] else "!"

@@ -69,3 +69,26 @@ def test_nothing_hostile_survives_in_any_form() -> None:
         assert "\x1b" not in made
     assert "<script>" not in html.page(blocks)
     assert "\\<script\\>" in markdown.render(blocks[:1])
+
+
+def marked_table() -> Table:
+    rows = (("fc1", 0.001, 0.0), ("fc2", 0.1, 0.9))
+    return Table("x-ray", ("layer", "gradient", "dead"), rows, (("", "!", ""), ("", "", "!!")), 1, "what marks mean")
+
+
+def test_a_marked_row_is_seen_in_the_margin_and_its_cell_carries_the_mark() -> None:
+    _, _, first, second, note = table_lines(marked_table(), 80)
+    assert first.startswith("!  fc1")
+    assert second.startswith("!! fc2")
+    assert "0.001! " in first
+    assert second.endswith("0.9!!")
+    assert first.count("#") < second.count("#")
+    assert "what marks mean" in note
+
+
+def test_marks_are_colours_in_html_and_bold_in_markdown_and_bars_need_room() -> None:
+    page = html.page([Figure(marked_table())])
+    assert '<td class="far">0.9 !!</td>' in page
+    assert page.count("<i style=") == 2
+    assert "**0.9 \\!\\!**" in markdown.render([Figure(marked_table())])
+    assert all("#" not in line for line in table_lines(marked_table(), 30))

@@ -34,11 +34,11 @@ def test_every_layer_has_a_row_with_the_gradients_and_updates_of_the_training(tr
     for name, row in found.items():
         weight = trained.model[int(name)].weight.detach()
         want = math.sqrt(trained.squares[f"{name}.weight"] / weight.numel())
-        assert row["RMS gradient"] == pytest.approx(want, rel=1e-4)
+        assert row["gradient"] == pytest.approx(want, rel=1e-4)
         moved = float((weight - before[f"{name}.weight"]).norm() / weight.norm())
-        assert row["update / weights"] == pytest.approx(moved, rel=2e-3)
+        assert row["update"] == pytest.approx(moved, rel=2e-3)
         fresh = math.sqrt(3 * weight.shape[1])
-        assert row["weights / fresh"] == pytest.approx(float(weight.square().mean().sqrt()) * fresh, rel=1e-5)
+        assert row["weights"] == pytest.approx(float(weight.square().mean().sqrt()) * fresh, rel=1e-5)
         assert row["training"] == "trained"
     assert found["0"]["dead"] == 0
 
@@ -52,8 +52,26 @@ def test_units_that_die_show_in_their_layers_row(train):
                 model[0].bias[:16] = -1000.0
 
     found = table(probe(train(mlp(), lambda m: torch.optim.Adam(m.parameters(), 2e-3), steps=200, before_step=kill)))
-    assert found["0"]["never a gradient"] == pytest.approx(0.5)
-    assert found["2"]["never a gradient"] == 0
+    assert found["0"]["never"] == pytest.approx(0.5)
+    assert found["2"]["never"] == 0
+
+
+def test_the_sick_layer_is_marked_and_healthy_ones_are_not(train):
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 1:
+            with torch.no_grad():
+                model[2].bias[:24] = -1000.0
+
+    torch.manual_seed(0)
+
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(model.parameters(), 2e-3)
+
+    healthy = probe(train(mlp(depth=3), make, steps=300)).tables[0]
+    assert [healthy.mark(i) for i in range(4)] == [""] * 4
+    sick = probe(train(mlp(depth=3), make, steps=300, before_step=kill)).tables[0]
+    assert [sick.mark(i) for i in range(4)] == ["", "!!", "", ""]
+    assert sick.mark(1, sick.columns.index("never")) == "!!"
 
 
 def test_an_eps_that_drowns_the_gradients_is_only_suspected_where_nothing_is_learned(train):

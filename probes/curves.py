@@ -89,25 +89,6 @@ def thin(y: Floats, limit: int = MAX_PAIRS) -> Floats:
     return np.array([np.median(part) for part in np.array_split(y, limit)], dtype=np.float64)
 
 
-def theil_sen(x: Floats, y: Floats) -> float:
-    """The median of the slopes of all pairs of points: y units per x unit, 0 without two different x."""
-    x, y = thin(x), thin(y)
-    i, j = np.triu_indices(len(x), k=1)
-    run = x[j] - x[i]
-    return float(np.median((y[j] - y[i])[run != 0] / run[run != 0])) if np.any(run != 0) else 0.0
-
-
-def mann_kendall(y: Floats) -> float:
-    """The z score of a trend, negative when falling (normal approximation, ties ignored); 0 below 4 points."""
-    y = thin(y)
-    n = len(y)
-    if n < 4:
-        return 0.0
-    i, j = np.triu_indices(n, k=1)
-    s = float(np.sign(y[j] - y[i]).sum())
-    return float((s - np.sign(s)) / math.sqrt(n * (n - 1) * (2 * n + 5) / 18))
-
-
 def rise(y: Floats) -> Rise:
     """What comes after the minimum of a positive curve. Needs at least one point."""
     flat = smooth(y)

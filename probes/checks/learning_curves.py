@@ -34,7 +34,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import curves
+from .. import curves, trends
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
 from ..outcome import Outcome, finite, outcome
@@ -106,7 +106,7 @@ def diverges(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return []
     overflow = curves.stays_bad(series.y) and _grows(y)
     start, end = (float(y[0]), float(y[-1])) if overflow else curves.ends(y)
-    if overflow or (len(y) >= ENOUGH and end >= 1.5 * start and curves.mann_kendall(y) > 2):
+    if overflow or (len(y) >= ENOUGH and end >= 1.5 * start and trends.mann_kendall(y) > 2):
         sure = end >= 10 * start
         tail = " before it stops being finite" if overflow else ""
         because = f"{series.name} rises from {start:.3g} to {end:.3g}, {end / start:.3g} times its start{tail}"
@@ -245,9 +245,9 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if fall >= 0.6 and steady < 0.15 and known.stuck is False:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
-    straight = steady > 0.22 and curves.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
+    straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
-        slope = curves.theil_sen(known.main.x[np.isfinite(known.main.y)], y)
+        slope = trends.theil_sen(known.main.x[np.isfinite(known.main.y)], y).value
         because = (
             f"{known.main.name} still falls steadily when the log ends ({steady:.0%} of it in the last third), but "
             f"only from {start:.3g} to {end:.3g}, by {-slope:.2g} per {known.main.x_name}"

@@ -15,19 +15,6 @@ def test_noise_is_found_on_top_of_a_steep_line():
     assert curves.noise(y) == pytest.approx(0.1, rel=0.15)
 
 
-def test_theil_sen_gives_the_slope_despite_outliers():
-    x = np.arange(100.0)
-    y = 3 - 0.02 * x
-    y[::9] += 50
-    assert curves.theil_sen(x, y) == pytest.approx(-0.02, abs=1e-3)
-
-
-def test_mann_kendall_tells_a_trend_from_noise():
-    flat = noisy(np.ones(60), 0.1)
-    assert abs(curves.mann_kendall(flat)) < 2
-    assert curves.mann_kendall(flat - np.linspace(0, 0.5, 60)) < -5
-
-
 def test_a_long_curve_is_thinned_before_all_pairs_are_taken():
     assert len(curves.thin(np.zeros(100_000))) == curves.MAX_PAIRS
 
@@ -72,7 +59,6 @@ def test_short_and_constant_curves_do_no_harm(y: np.ndarray):
     curves.spikes(y, 2.0)
     assert curves.noise(y) == 0
     assert curves.jitter(y) in (0.0, pytest.approx(2 / 3))
-    assert curves.mann_kendall(y) == 0
 
 
 def test_percent_becomes_a_fraction_and_a_fraction_stays():

@@ -144,6 +144,7 @@ class Series:
         x: the same length as y, as written; row numbers where the log has no axis.
         y: as written (percent stays percent); NaN and infinities that the log says are kept, no blank cells.
         x_name: "epoch", "step" or "row".
+        epoch: of every point, where the log says it beside a step; None otherwise.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Series:
     x: Floats
     y: Floats
     x_name: str
+    epoch: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,15 @@ class Artifacts:
     def last(self) -> Checkpoint | None:
         """The latest checkpoint."""
         return self.checkpoints[-1] if self.checkpoints else None
+
+    @property
+    def code(self) -> str:
+        """The text of the script and of a file that is, or looks like, a target: for words in it, never run."""
+        texts = [self.script.text] if self.script else []
+        for path in {self.target, self.target_candidate} - {None}:
+            if path is not None and path.is_file():
+                texts.append(path.read_text(encoding="utf-8", errors="replace")[:200_000])
+        return "\n".join(texts)
 
     def series(self, name: str) -> Series | None:
         """The longest series of that canonical name in any log."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import curves, layers
 from .artifacts import Artifacts, Floats, Log, Series
+from .restarts import last_run
 
 GAMES = re.compile(
     r"reward|return|advantage|policy|critic|actor|rollout|discrim|generator|adv_loss|(^|[/_ .-])[dg][_ -]?loss",
@@ -124,7 +125,8 @@ def _worth(log: Log) -> tuple[bool, int]:
 
 
 def _first(logs: list[Log], name: str, like: Series | None = None) -> Series | None:
-    found = [s for log in logs for s in log.series if s.name == name and len(s.y)]
+    """The curve of that name, of the last run where a log holds several."""
+    found = [last_run(s) for log in logs for s in log.series if s.name == name and len(s.y)]
     if like is not None:
         found.sort(key=lambda s: (s.x_name != like.x_name, abs(len(s.y) - len(like.y))))
     return found[0] if found else None

@@ -146,7 +146,8 @@ def outlook(y: Floats) -> Outlook | None:
     """Fits a + b t^-c to the last two thirds of a falling positive curve; None where that does not fit well.
 
     Curves of loss against steps are close to such a law over decades of steps. The exponent is searched on a grid, a
-    and b by least squares with a >= 0; the fit must explain 0.8 of the variance of the smoothed curve.
+    and b by least squares with a >= 0; the fit must explain 0.8 of the variance of the smoothed curve, and the
+    exponent must lie within the grid.
     """
     if len(y) < 12 or y.min() <= 0:
         return None
@@ -168,5 +169,7 @@ def outlook(y: Floats) -> Outlook | None:
     if best is None or total == 0 or best[0] > 0.2 * total:
         return None
     _, a, b, c = best
+    if c > 1.9 and a == 0:
+        return None  # it falls faster than any such law
     now, then = a + b * n**-c, a + b * (2 * n) ** -c
     return Outlook(now, then, 1 - then / now, a)

@@ -137,11 +137,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
 
 def names_relu(artifacts: Artifacts) -> bool | None:
     """Whether the texts name ReLU and nothing else (True), only other activations (False), or both or none (None)."""
-    texts = [artifacts.script.text] if artifacts.script else []
-    for path in {artifacts.target, artifacts.target_candidate} - {None}:
-        if path is not None and path.is_file():
-            texts.append(path.read_text(encoding="utf-8", errors="replace")[:200_000])
-    text = "\n".join(texts)
+    text = artifacts.code
     relu, others = RELU.search(text) is not None, OTHERS.search(text) is not None
     return relu if relu != others else None
 

@@ -13,12 +13,13 @@ Formula
 
 Thresholds and sources
     overfitting confirmed: val end >= 1.25 x minimum, minimum in the first 75 %, training loss >= 10 % lower than
-    there, and a clear rise (correlation with order >= 0.5 and 80 % of later values >= 1.15 x minimum, or
-    correlation >= 0.4 and the last third >= 1.15 x the minimum); or training accuracy >= 0.80 and 0.25 above
-    validation. The criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x
-    (q90 1.06), overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. underfitting: train and validation
-    loss both within 0.95-1.2 x ln C after 5 points. divergence: loss >= 10 x its start (suspected from 1.5 x).
-    Jumps alone are no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x.
+    there, and a clear rise (correlation with order >= 0.5 and 80 % of later values >= 1.15 x minimum, or correlation
+    >= 0.4 and the last third >= 1.15 x the minimum); or training accuracy >= 0.80 and 0.25 above validation. The
+    criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x (q90 1.06),
+    overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. underfitting: train and validation loss both
+    within 0.95-1.2 x ln C after 5 points. divergence: loss >= 10 x its start (suspected from 1.5 x). Jumps alone are
+    no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x. unscaled-inputs: a
+    loss above 1e6 that moves by less than a tenth, not of a classifier: suspected.
 
 Reads
     Logs with a training or validation loss (or accuracies); the checkpoint's head for the number of classes.
@@ -48,8 +49,11 @@ SPEAKS_TO = (
     "learning-rate-too-high",
     "learning-rate-too-low",
     "loss-spikes",
+    "unscaled-inputs",
 )
 COST = "file"
+ENORMOUS = 1e6
+"""A mean squared error of targets of a thousand; losses that are summed instead of averaged stay below it as a rule."""
 MOST_POINTS = 1000
 """Points of a curve that are passed on to be drawn; no screen has more columns."""
 FEW, ENOUGH = 5, 8
@@ -235,6 +239,20 @@ def _skilled(known: Outcome) -> bool:
     return any((known.skill(s) or 0) > 0.2 for s in (known.train_accuracy, known.val_accuracy))
 
 
+def enormous(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
+    """A loss of astronomical size that hardly moves: nothing that enters it was scaled."""
+    y = finite(known.main)
+    if known.main is None or known.games or len(y) < ENOUGH or known.learned or known.chance is not None:
+        return []
+    level = float(np.median(np.abs(y)))
+    if level < ENORMOUS or known.fall is None or abs(known.fall) > 0.1:
+        return []
+    because = (
+        f"{known.main.name} stands at {level:.2g} (it falls by {known.fall:.1%}): inputs, targets or terms unscaled"
+    )
+    return [Verdict("unscaled-inputs", "suspected", "inferred", because, "curves")]
+
+
 def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     """A training loss that falls in a straight line and has hardly come down when the log ends."""
     y = finite(known.main)
@@ -282,6 +300,7 @@ RULES: tuple[Callable[[Outcome, dict[str, str]], list[Verdict]], ...] = (
     not_finite,
     diverges,
     overfits,
+    enormous,
     underfits,
     crawls,
     jumps,

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import chat, check, converse, demo, explain, inspect_files, kb, probe, search, sessions
+from .commands import chat, check, converse, demo, explain, inspect_files, kb, probe, search, sessions, watch
 
 COMMANDS = {
     "chat": chat,
     "check": check,
+    "watch": watch,
     "search": search,
     "explain": explain,
     "probe": probe,

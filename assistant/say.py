@@ -39,6 +39,8 @@ ARTIFACT_WORDS = {
 }
 
 
+MOST_REASONS = 5
+"""Reasons why something was not checked that are written out in a conversation; beyond that they are grouped."""
 MOST_MEASURES = 6
 """Measures of a finding that are written out; its table and the JSON have all."""
 
@@ -243,13 +245,14 @@ def conclusion(
     """The end: the verdict in one line, then found, ruled out, not checked because. `full` gives every because."""
     found = [b for b in ranked if b.status in ("confirmed", "suspected")]
     out = [b for b in ranked if b.status == "ruled_out"]
-    missing = [f"{probe}: {why}" for probe, why in unchecked(session, probes)]
+    every = [f"{probe}: {why}" for probe, why in unchecked(session, probes)]
+    missing = every if full or len(every) <= MOST_REASONS else grouped(session, probes)
     names = [", ".join(name_of(kb, b.id) for b in out)] if out else []
     return [
         Text(verdict_line(kb, session, ranked), "title"),
         *listed("Found", [found_line(kb, session, b, ranked) for b in found]),
         *listed("Ruled out, as far as these files show", [ruled_out_line(kb, b) for b in out] if full else names),
-        *listed("Not checked, because", missing),
+        *listed("Not checked, because" if missing is every else "Not checked", missing),
     ]
 
 
@@ -310,6 +313,40 @@ def unchecked(session: Session, probes: Mapping[str, ProbeSpec]) -> list[tuple[s
                 (id, visible_lines(f"{found.title}; it wants {found.needs}" if found.needs else found.title, 600))
             )
     return made
+
+
+def grouped(session: Session, probes: Mapping[str, ProbeSpec]) -> list[str]:
+    """What was not checked, in few lines: which probes would want the same thing; crashes with their reasons."""
+    groups: dict[str, list[str]] = {}
+    crashed = []
+    for id, why in unchecked(session, probes):
+        if id in session.findings and session.findings[id].status == "crashed":
+            crashed.append(f"{id}: {why}")
+        else:
+            groups.setdefault(_lacking(session, id, probes[id]), []).append(id)
+    return crashed + [
+        f"{lacking}: {', '.join(ids)}" for lacking, ids in sorted(groups.items(), key=lambda g: g[0] == NO_SUCH)
+    ]
+
+
+NO_SUCH = "nothing of the kind in these files"
+
+
+def _lacking(session: Session, id: str, spec: ProbeSpec) -> str:
+    """What stands between a probe and a result, in a few words."""
+    found = session.findings.get(id)
+    if found is None:
+        return "left out by you" if f"probe:{id}" in session.declined else f"needs {needs_text(spec.needs)}"
+    if not found.applies:
+        return NO_SUCH
+    for word, lacking in (
+        ("target", ARTIFACT_WORDS["target"]),
+        ("log", "more in the log"),
+        ("checkpoint", "other files"),
+    ):
+        if word in found.needs:
+            return f"needs {lacking}"
+    return "could not tell"
 
 
 def needs_text(needs: Iterable[str]) -> str:

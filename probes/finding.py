@@ -119,6 +119,7 @@ class Finding:
         facts: values that make a fix specific, by the names that entries use in `measured:` templates,
             e.g. {"layers": "fc2, fc3", "worst_layer": "fc2", "dead_share": "97 %", "lr": "0.05"}.
         needs: what file or option would let the probe tell (more); "" if nothing.
+        applies: whether the files hold anything of the kind that it looks at: False for batch norm in a net without.
         seconds: how long it took.
     """
 
@@ -132,6 +133,7 @@ class Finding:
     facts: dict[str, str] = field(default_factory=dict)
     needs: str = ""
     seconds: float = 0.0
+    applies: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; NaN and infinities are the strings "nan", "inf", "-inf"."""
@@ -177,6 +179,7 @@ class Finding:
             facts=dict(data["facts"]),
             needs=data["needs"],
             seconds=as_float(data["seconds"]),
+            applies=data.get("applies", True),
         )
 
 

@@ -64,7 +64,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     norms = gather(last) if last is not None else []
     if last is None or not norms:
         needs = "a checkpoint of a network with batch normalisation"
-        return Finding("batch-norm", "batch norm: there is none", "could-not-check", needs=needs)
+        return Finding("batch-norm", "batch norm: there is none", "could-not-check", needs=needs, applies=False)
     rates = between(artifacts.checkpoints)
     ratio = share(last)
     verdicts = [v for v in (_mode(norms, rates, ratio, last), _statistics(norms)) if v]

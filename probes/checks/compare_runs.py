@@ -66,7 +66,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     pairs = [p for a, b in combinations(artifacts.logs, 2) if (p := compare(a, b)) is not None]
     if not pairs:
         needs = "the logs of two runs, in two folders, that log the same loss"
-        return Finding("compare-runs", "two runs: there is one", "could-not-check", needs=needs)
+        return Finding("compare-runs", "two runs: there is one", "could-not-check", needs=needs, applies=False)
     pair = pairs[0]
     names = " and ".join(log.path.parent.name or log.path.name for log in pair.logs)
     place = f"{pair.x_name} {pair.x[pair.parts]:g}" if pair.parts is not None else ""

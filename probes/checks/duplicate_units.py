@@ -70,7 +70,9 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     found = gather(last, progress) if last is not None else []
     if last is None or not found:
         needs = "a checkpoint with a hidden dense or convolutional layer"
-        return Finding("duplicate-units", "duplicate units: no hidden layer", "could-not-check", needs=needs)
+        return Finding(
+            "duplicate-units", "duplicate units: no hidden layer", "could-not-check", needs=needs, applies=False
+        )
     worst = max(found, key=lambda c: c.copies / c.layer.units)
     title = "no duplicate units"
     if worst.copies:

@@ -73,7 +73,9 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     tables = embeddings(last) if last is not None else []
     if last is None or not tables:
         needs = "a checkpoint with a table named as an embedding"
-        return Finding("embedding-usage", "embedding usage: no embedding table", "could-not-check", needs=needs)
+        return Finding(
+            "embedding-usage", "embedding usage: no embedding table", "could-not-check", needs=needs, applies=False
+        )
     found = []
     for done, tensor in enumerate(tables):
         progress(done / len(tables), tensor.name)

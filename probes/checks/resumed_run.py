@@ -47,9 +47,10 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         s for log in artifacts.logs for s in log.series if s.name in {"train/loss", "val/loss", "train/loss_step"}
     ]
     series, found = next(((s, r) for s in losses if (r := restarts(s))), (None, []))
+    if not losses:
+        return Finding("resumed-run", "resumed runs: no loss", "could-not-check", needs="a log with a loss")
     if series is None:
-        needs = "a log whose step or epoch goes back"
-        return Finding("resumed-run", "resumed runs: the log goes through once", "could-not-check", needs=needs)
+        return Finding("resumed-run", "the log goes through once")
     resumed = [r for r in found if not r.fresh]
     verdicts = [v for r in resumed if (v := judge(series, r)) is not None]
     runs = 1 + sum(r.fresh for r in found)

@@ -10,6 +10,7 @@ from . import statistics
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Series
 from .errors import Unreadable
 from .finding import plain
+from .names import direction
 
 
 def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str, Any]:
@@ -90,4 +91,14 @@ def _series(series: Series) -> dict[str, Any]:
         "min": finite.min() if len(finite) else None,
         "max": finite.max() if len(finite) else None,
         "x": series.x_name,
+        "better": direction(series.name),
+        "unit": unit(series),
     }
+
+
+def unit(series: Series) -> str:
+    """ "percent" or "fraction" for what has a bound of 1; "" for anything else."""
+    if "accuracy" not in series.name and not series.column.strip().endswith("%"):
+        return ""
+    finite = series.y[np.isfinite(series.y)]
+    return "" if not len(finite) else "percent" if finite.max() > 1.5 else "fraction"

@@ -261,3 +261,22 @@ def _other(raw: str, said: str | None, split: str | None, rest: list[str], per_s
     if set(rest) & _SYSTEM:
         return f"sys/{name}"
     return f"train/{name}" if "loss" in rest else name
+
+
+_LOWER = frozenset(
+    "loss error err mae mse rmse ppl perplexity fid wer cer nll bpc bpb ade fde time seconds dur".split()
+)
+_HIGHER = frozenset(
+    "accuracy auc auroc f1 iou miou dice map map50 ap precision recall psnr ssim bleu rouge reward return rew top5".split()
+)
+
+
+@lru_cache(8192)
+def direction(name: str) -> str:
+    """ "lower" or "higher" for what is better of a curve, by the words of its name; "" where they do not say."""
+    found = set(words(name.replace("50_95", "")))
+    if found & {"entropy", "kl", "policy", "critic", "adv"}:
+        return ""
+    if found & _LOWER:
+        return "lower"
+    return "higher" if found & _HIGHER else ""

@@ -43,4 +43,6 @@ def series_line(s: dict[str, Any]) -> str:
     as_number = {k: float(s[k]) if isinstance(s[k], str) else s[k] for k in ("first", "last", "min", "max")}
     ends = f"{figure(as_number['first'])} to {figure(as_number['last'])}"
     span = f"from {figure(as_number['min'])} to {figure(as_number['max'])}"
-    return f"{visible(s['name']):24} {s['points']:>6} points, {ends}, {span}   ({visible(s['column'], 40)})"
+    told = [f"by {s['x']}", s.get("unit", ""), f"{s['better']} is better" if s.get("better") else ""]
+    about = ", ".join(t for t in told if t)
+    return f"{visible(s['name']):24} {s['points']:>6} points, {ends}, {span}   ({visible(s['column'], 40)}; {about})"

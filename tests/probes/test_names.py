@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.names import CORE, axis, canonical
+from probes.names import CORE, axis, canonical, direction
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,19 @@ def test_the_context_gives_a_split_only_where_the_name_has_none() -> None:
 )
 def test_axes(raw: str, kind: str | None) -> None:
     assert axis(raw) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("val/loss", "lower"),
+        ("train/accuracy", "higher"),
+        ("val/map50_95", "higher"),
+        ("ADE", "lower"),
+        ("rollout/reward", "higher"),
+        ("train/policy_loss", ""),
+        ("lr", ""),
+    ],
+)
+def test_which_way_is_better(name: str, better: str) -> None:
+    assert direction(name) == better

@@ -263,12 +263,13 @@ def _other(raw: str, said: str | None, split: str | None, rest: list[str], per_s
     return f"train/{name}" if "loss" in rest else name
 
 
-_LOWER = frozenset(
-    "loss error err mae mse rmse ppl perplexity fid wer cer nll bpc bpb ade fde time seconds dur".split()
-)
-_HIGHER = frozenset(
-    "accuracy auc auroc f1 iou miou dice map map50 ap precision recall psnr ssim bleu rouge reward return rew top5".split()
-)
+_LOWER_WORDS = """
+loss error err mae mse rmse ppl perplexity fid wer cer nll bpc bpb ade fde time seconds dur
+"""
+_HIGHER_WORDS = """
+accuracy auc auroc f1 iou miou dice map map50 ap precision recall psnr ssim bleu rouge reward return rew top5
+"""
+_LOWER, _HIGHER = frozenset(_LOWER_WORDS.split()), frozenset(_HIGHER_WORDS.split())
 
 
 @lru_cache(8192)

@@ -7,6 +7,7 @@ well below what float32 weights resolve.
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,11 @@ FLOOR = 1e-5
 """Eigenvalues up to here are no part of the fitted density (absolute, as in WeightWatcher 0.7)."""
 LEAST_TAIL = 20
 """Eigenvalues below which no exponent is fitted; WeightWatcher goes over to another estimator there."""
-BLOCK = 1 << 20
+BLOCK = 1 << 22
 """Bytes of float64 that are worked on together."""
 SPARSE = 16
+_reading = threading.Lock()
+"""Readers share a file's position between the tensors of a file; the computing goes on in parallel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ def spectrum(tensor: Tensor) -> Spectrum | None:
 
     Source of the exponent: Martin and Mahoney's WeightWatcher, pooled over the kernel positions of a convolution.
     """
-    values = outputs_first(tensor, np.asarray(tensor.array()))
+    with _reading:
+        values = outputs_first(tensor, np.asarray(tensor.array()))
     matrix = values.reshape(values.shape[0], -1)
     gram = _gram(matrix)
     if not np.isfinite(gram).all() or not gram.any():

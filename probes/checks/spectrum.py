@@ -32,6 +32,8 @@ Cannot tell
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +51,7 @@ COST = "file"
 MOST_WORK = 1e11
 MOST_ELEMENTS = 1 << 26
 """Entries of a matrix that is read whole: 256 MiB of float32."""
+MOST_THREADS = 4
 LOW = 0.1
 LEAST = 8
 LARGE = 6.0
@@ -97,19 +100,21 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
 def look(layers: tuple[Layer, ...], progress: Progress, budget: float = MOST_WORK) -> list[Seen]:
     """One entry a layer, in their order; cheap ones are computed first, and of equal ones some at every depth."""
     costs = [spectra.work(layer.weight) for layer in layers]
-    order = sorted(range(len(layers)), key=lambda i: (costs[i], i * GOLDEN % 1))
-    found: dict[int, Seen] = {}
-    total, spent = min(sum(costs), budget), 0.0
-    for i in order:
-        layer = layers[i]
-        if layer.weight.numel > MOST_ELEMENTS or spent + costs[i] > budget:
-            found[i] = Seen(layer, None, "not computed: too large")
-            continue
-        progress(min(1.0, spent / total), f"singular values of {called(layer.name)}")
-        spent += costs[i]
-        spectrum = spectra.spectrum(layer.weight)
-        found[i] = Seen(layer, spectrum, "" if spectrum else "all zero, or not finite")
-    return [found[i] for i in range(len(layers))]
+    chosen, spent = [], 0.0
+    for i in sorted(range(len(layers)), key=lambda i: (costs[i], i * GOLDEN % 1)):
+        if layers[i].weight.numel <= MOST_ELEMENTS and spent + costs[i] <= budget:
+            spent += costs[i]
+            chosen.append(i)
+    seen = [Seen(layer, None, "not computed: too large") for layer in layers]
+    done = 0.0
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        results = pool.map(spectra.spectrum, [layers[i].weight for i in chosen])
+        for i in chosen:
+            progress(done / spent, f"singular values of {called(layers[i].name)}")
+            found = next(results)
+            done += costs[i]
+            seen[i] = Seen(layers[i], found, "" if found else "all zero, or not finite")
+    return seen
 
 
 def judge(seen: list[Seen], checkpoint: Checkpoint, learned: bool | None) -> Verdict | None:

@@ -84,11 +84,11 @@ def compare(name: str, model: nn.Module, watcher: Any) -> tuple[float, float]:
         last = discover([Path(folder)]).last
         seen = look(depth(last) if last else (), lambda fraction, text="": None, budget=1e15)
         ours = time.perf_counter() - start
-    alphas = {int(row.layer_id): float(row.alpha) for row in table.itertuples()}
+    alphas = {str(row.name): float(row.alpha) for row in table.itertuples()}
     apart = [
-        abs(s.found.tail.alpha / alphas[i] - 1)
-        for i, s in enumerate(seen)
-        if s.found and s.found.tail and alphas.get(i, -1) > 0
+        abs(s.found.tail.alpha / alphas[s.layer.name] - 1)
+        for s in seen
+        if s.found and s.found.tail and alphas.get(s.layer.name, -1) > 0
     ]
     worst = f"{max(apart):.1e}" if apart else "-"
     print(f"{name[:40]:40} {theirs:8.3f} s {ours:8.3f} s {theirs / ours:6.1f} x   alpha apart {worst} ({len(apart)})")

@@ -43,23 +43,23 @@ def bars(plot: Plot) -> tuple[str, int]:
 
 def images(plot: Plot) -> tuple[str, int]:
     """Pictures in rows, black to white, each on its own scale; what is not finite in colour."""
-    parts, x, y, deepest = [], 0.0, 24.0, 0.0
+    parts, x, y, deepest = [], 0, 24, 0
     for image in plot.images[:MOST_IMAGES]:
         across = max((len(row) for row in image.rows), default=1)
-        dot = max(2.0, min(18.0, SIDE / max(across, len(image.rows), 1)))
+        dot = max(2, min(18, round(SIDE / max(across, len(image.rows), 1))))  # whole: no seams
         if x + dot * across > WIDTH:
-            x, y, deepest = 0.0, y + deepest + 24, 0.0
+            x, y, deepest = 0, y + deepest + 24, 0
         for j, row in enumerate(grey(image)):
             for i, level in enumerate(row):
                 fill = COLOURS[1] if level is None else "#" + f"{round(255 * level):02x}" * 3
-                where = f'x="{x + dot * i:.1f}" y="{y + dot * j:.1f}"'
-                parts.append(f'<rect {where} width="{dot:.1f}" height="{dot:.1f}" fill="{fill}"/>')
+                where = f'x="{x + dot * i}" y="{y + dot * j}"'
+                parts.append(f'<rect {where} width="{dot}" height="{dot}" fill="{fill}"/>')
         deep = dot * len(image.rows)
-        frame = f'width="{dot * across:.1f}" height="{deep:.1f}" fill="none" stroke="currentColor"'
-        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" {frame} stroke-opacity=".4"/>')
-        parts.append(f'<text x="{x:.1f}" y="{y + deep + 12:.1f}">{escape(visible(image.label, 14))}</text>')
+        frame = f'width="{dot * across}" height="{deep}" fill="none" stroke="currentColor"'
+        parts.append(f'<rect x="{x}" y="{y}" {frame} stroke-opacity=".4"/>')
+        parts.append(f'<text x="{x}" y="{y + deep + 12}">{escape(visible(image.label, 14))}</text>')
         x, deepest = x + max(dot * across, SIDE) + 10, max(deepest, deep)
-    return "".join(parts), round(y + deepest + 24)
+    return '<g shape-rendering="crispEdges">' + "".join(parts) + "</g>", y + deepest + 24
 
 
 def lines(plot: Plot) -> tuple[str, int]:

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 from .. import curves, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
+from ..finding import Finding, Measure, Table, Verdict
 from ..layers import EMBEDDING, Layer, called, depth, parameters
 from ..outcome import Outcome, finite, outcome
 from ..samples import Samples, training_samples
@@ -70,7 +70,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     sizes = measure(last) if last is not None else None
     if last is None or sizes is None:
         needs = "a checkpoint with weights"
-        return Finding("capacity", "capacity: no parameters", "could-not-check", needs=needs)
+        return Finding("capacity", "no parameters", "could-not-check", needs=needs)
     known, samples = outcome(artifacts), training_samples(artifacts)
     verdict = judge(sizes, known)
     return Finding(
@@ -79,7 +79,6 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         verdicts=(verdict,) if verdict else (),
         measures=_measures(sizes, samples, known, last),
         tables=(_table(sizes),),
-        plots=_plots(sizes),
         facts=_facts(sizes, samples) if verdict else {},
         needs="" if samples else "the number of training samples: a data file named train, or a saved setting",
     )
@@ -142,7 +141,7 @@ def _poor(known: Outcome) -> str:
 
 
 def _title(sizes: Capacity, samples: Samples | None) -> str:
-    title = f"capacity: {sizes.total:,} parameters"
+    title = f"{sizes.total:,} parameters"
     if sizes.hidden == 0:
         title += " and no hidden layer"
     elif sizes.layers:
@@ -181,14 +180,6 @@ def _table(sizes: Capacity) -> Table:
     if rest > 0:
         rows.append(("all else: biases, norms, embeddings", "", "", rest, 100 * rest / sizes.total))
     return Table("parameters by layer", ("layer", "kind", "shape", "parameters", "% of all"), tuple(rows))
-
-
-def _plots(sizes: Capacity) -> tuple[Plot, ...]:
-    if not sizes.layers:
-        return ()
-    counts = tuple(float(x.weight.numel) for x in sizes.layers)
-    curve = Curve("parameters", tuple(map(float, range(len(counts)))), counts)
-    return (Plot("parameters by layer", "bars", (curve,), names=tuple(x.name for x in sizes.layers)),)
 
 
 def _facts(sizes: Capacity, samples: Samples | None) -> dict[str, str]:

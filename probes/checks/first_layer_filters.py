@@ -88,10 +88,10 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     layer, why = first(last) if last is not None else (None, "no checkpoint")
     if layer is None or last is None:
         needs = "a checkpoint whose first convolution takes images"
-        return Finding("first-layer-filters", f"first-layer filters: {why}", "could-not-check", needs=needs)
+        return Finding("first-layer-filters", why, "could-not-check", needs=needs)
     values = outputs_first(layer.weight, np.asarray(layer.weight.array())).astype(np.float64)
     if not np.isfinite(values).all():
-        title = f"first-layer filters: {called(layer.name)} holds values that are not finite"
+        title = f"{called(layer.name)} holds values that are not finite"
         return Finding("first-layer-filters", title, "could-not-check", needs="a checkpoint from before that")
     filters = Filters(layer, values, against_noise(values))
     verdict = judge(filters, outcome(artifacts).learned)
@@ -136,7 +136,7 @@ def _title(filters: Filters) -> str:
     found = f"{filters.structured} of {filters.count} structured"
     if filters.departure < DEPARTURE:
         found += ", as noise would be" if filters.powerful else ", too few or too small to tell from noise"
-    return f"first-layer filters of {called(filters.layer.name)}: {found}"
+    return f"filters of {called(filters.layer.name)}: {found}"
 
 
 def _measures(filters: Filters, last: Checkpoint) -> tuple[Measure, ...]:

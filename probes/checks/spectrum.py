@@ -78,7 +78,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     layers = depth(last) if last is not None else ()
     if last is None or not layers:
         needs = "a checkpoint with weight matrices"
-        return Finding("spectrum", "spectrum: no weight matrix", "could-not-check", needs=needs)
+        return Finding("spectrum", "no weight matrix", "could-not-check", needs=needs)
     seen = look(layers, progress)
     done = [s for s in seen if s.found is not None]
     if not done:
@@ -141,9 +141,9 @@ def _title(seen: list[Seen], done: list[Seen]) -> str:
     left = f", {len(seen) - len(done)} left out" if len(done) < len(seen) else ""
     if low:
         place = f", first {called(low[0].layer.name)}"
-        return f"spectrum: low rank in {len(low)} of {_counted(len(done))}{place}{left}"
+        return f"low rank in {len(low)} of {_counted(len(done))}{place}{left}"
     share = float(np.median([s.found.stable_rank / s.found.full for s in done if s.found]))
-    return f"spectrum: stable rank {share:.0%} of full (median of {_counted(len(done))}){left}"
+    return f"stable rank {share:.0%} of full (median of {_counted(len(done))}){left}"
 
 
 def _measures(seen: list[Seen], done: list[Seen], last: Checkpoint) -> tuple[Measure, ...]:

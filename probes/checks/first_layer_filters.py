@@ -43,6 +43,7 @@ INPUTS = (1, 3, 4)
 STRUCTURED = 3.3
 DEPARTURE = 3.0
 MOST_ENTRIES = 1 << 24
+WIDEST = 64
 SHOWN = 24
 FILTERS, ENTRIES = 8, 27
 
@@ -116,7 +117,7 @@ def first(checkpoint: Checkpoint) -> tuple[Layer | None, str]:
         return None, f"the first convolution, {name}, takes {inputs} channels: no image"
     if min(height, width) < 3:
         return None, f"the first convolution, {name}, has a {height} x {width} kernel: nothing to see in it"
-    if layer.weight.numel > MOST_ENTRIES:
+    if layer.weight.numel > MOST_ENTRIES or max(height, width) > WIDEST:
         return None, f"the first convolution, {name}, is too large for a first layer"
     return layer, ""
 

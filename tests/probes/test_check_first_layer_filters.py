@@ -103,6 +103,7 @@ def test_the_filters_are_drawn_the_most_structured_first(tmp_path):
         (nn.Sequential(nn.Linear(8, 8)), "no two-dimensional convolution"),
         (nn.Sequential(nn.Conv2d(16, 8, 3)), "16 channels"),
         (nn.Sequential(nn.Conv2d(3, 8, 1)), "1 x 1 kernel"),
+        (nn.Sequential(nn.Conv2d(3, 1, 400)), "too large"),
         (nn.Sequential(nn.Conv1d(1, 8, 9)), "no two-dimensional convolution"),
     ],
 )

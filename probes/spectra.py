@@ -21,8 +21,8 @@ FLOOR = 1e-5
 """Eigenvalues up to here are no part of the fitted density (absolute, as in WeightWatcher 0.7)."""
 LEAST_TAIL = 20
 """Eigenvalues below which no exponent is fitted; WeightWatcher goes over to another estimator there."""
-BLOCK = 1 << 22
-"""Bytes of float64 that are worked on together."""
+BLOCK, PATCH = 1 << 25, 1 << 20
+"""Bytes of float64 that are worked on together: in products, and in comparing laws with data (a processor's cache)."""
 SPARSE = 16
 _reading = threading.Lock()
 """Readers share a file's position between the tensors of a file; the computing goes on in parallel."""
@@ -180,7 +180,7 @@ def _nearest(logs: Floats, alphas: Floats, left: Floats, usable: npt.NDArray[np.
 def _distances(logs: Floats, alphas: Floats, left: Floats, which: npt.NDArray[np.intp], every: int) -> Floats:
     """For each candidate the largest gap between the law from it on and the data, at every so many-th of the data."""
     points = np.arange(0, len(logs), every)
-    found, step = np.empty(len(which)), max(1, BLOCK // (8 * len(points)))
+    found, step = np.empty(len(which)), max(1, PATCH // (8 * len(points)))
     for first in range(0, len(which), step):
         own = which[first : first + step]
         inside = points[None, :] - own[:, None]

@@ -3,7 +3,8 @@
 Needs `pip install weightwatcher` in some environment of its own; without it, says so and stops. Prints, per net (or per
 checkpoint that is named: its matrices and convolutions are put into a bare net), seconds of both in this one process,
 their ratio, and the largest relative difference of alpha over the layers where both fit one. WeightWatcher gets
-the net in memory; our seconds include finding and reading the file.
+the net in memory; our seconds include finding and reading the file, and its extras over alpha (the whole kernel's
+spectrum). NumPy's own threads are off for both: on busy cores they cost both of them more than they bring.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import contextlib
 import importlib.util
 import io
 import logging
+import os
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in our worker; for both, since they share this process
 
 import torch
 from torch import nn

@@ -87,19 +87,28 @@ def spectrum(tensor: Tensor) -> Spectrum | None:
         stable_rank=float(squares.sum() / squares[-1]),
         condition=math.sqrt(squares[-1] / squares[0]) if rank == full else math.inf,
         rank=rank,
-        tail=power_law(squares if values.ndim == 2 else density(values)),
+        tail=power_law(squares if values.ndim == 2 else density(values, squares)),
     )
 
 
-def density(values: Array) -> Floats:
+def density(values: Array, whole: Floats) -> Floats:
     """The eigenvalues of the matrices at all kernel positions together, ascending; (out, in, *kernel).
 
+    `whole`: those of outputs x (inputs times positions), which are the answer where there is one position.
     Those of a two-dimensional kernel are halved: WeightWatcher's normalisation, which matters only for its floor.
     """
-    slices = values.reshape(*values.shape[:2], -1)
-    found = [_eigenvalues(_gram(slices[:, :, k])) for k in range(slices.shape[2])]
+    scale = 0.5 if values.ndim == 4 else 1.0
+    if values[0, 0].size == 1:
+        return scale * whole
+    slices = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
+    if slices.shape[1] < slices.shape[2]:
+        slices = slices.swapaxes(1, 2)
+    found, step = [], max(1, BLOCK // (8 * slices[0].size))
+    for first in range(0, len(slices), step):
+        some = slices[first : first + step].astype(np.float64, order="C")
+        found.append(_eigenvalues(some.swapaxes(1, 2) @ some).reshape(-1))
     together: Floats = np.sort(np.concatenate(found))
-    return together / 2 if values.ndim == 4 else together
+    return scale * together
 
 
 def power_law(values: Floats, floor: float = FLOOR) -> Tail | None:
@@ -148,8 +157,8 @@ def _gram(matrix: Array) -> Floats:
 
 
 def _eigenvalues(gram: Floats) -> Floats:
-    """Ascending and not negative."""
-    found: Floats = np.maximum(np.linalg.eigvalsh(gram), 0.0) if len(gram) > 1 else gram.reshape(-1).copy()
+    """Ascending and not negative, of one matrix or of each of several."""
+    found: Floats = np.maximum(np.linalg.eigvalsh(gram) if gram.shape[-1] > 1 else gram[..., 0], 0.0)
     return found
 
 

@@ -35,6 +35,7 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -51,7 +52,8 @@ COST = "file"
 MOST_WORK = 1e11
 MOST_ELEMENTS = 1 << 26
 """Entries of a matrix that is read whole: 256 MiB of float32."""
-MOST_THREADS = 4
+MOST_THREADS, SHARED = 4, 1e8
+"""Matrices of less work are not worth a thread."""
 LOW = 0.1
 LEAST = 8
 LARGE = 6.0
@@ -108,7 +110,9 @@ def look(layers: tuple[Layer, ...], progress: Progress, budget: float = MOST_WOR
     seen = [Seen(layer, None, "not computed: too large") for layer in layers]
     done = 0.0
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
-        results = pool.map(spectra.spectrum, [layers[i].weight for i in chosen])
+        small = [i for i in chosen if costs[i] < SHARED]  # chosen from the cheapest on
+        ahead = map(spectra.spectrum, (layers[i].weight for i in small))
+        results = chain(ahead, pool.map(spectra.spectrum, [layers[i].weight for i in chosen[len(small) :]]))
         for i in chosen:
             progress(done / spent, f"singular values of {called(layers[i].name)}")
             found = next(results)

@@ -3,8 +3,8 @@
 Needs `pip install weightwatcher` in some environment of its own; without it, says so and stops. Prints, per net (or per
 checkpoint that is named: its matrices and convolutions are put into a bare net), seconds of both in this one process,
 their ratio, and the largest relative difference of alpha over the layers where both fit one. WeightWatcher gets
-the net in memory; our seconds include finding and reading the file, and its extras over alpha (the whole kernel's
-spectrum). NumPy's own threads are off for both: on busy cores they cost both of them more than they bring.
+the net in memory; our seconds include reading the numbers from the file. NumPy's own threads are off for both: on busy
+cores they cost both of them more than they bring.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def compare(name: str, model: nn.Module, watcher: Any) -> tuple[float, float]:
             start = time.perf_counter()
             table = watcher(model=model).analyze()
             theirs = time.perf_counter() - start
-        start = time.perf_counter()
         last = discover([Path(folder)]).last
+        start = time.perf_counter()
         seen = look(depth(last) if last else (), lambda fraction, text="": None, budget=1e15)
         ours = time.perf_counter() - start
     alphas = {str(row.name): float(row.alpha) for row in table.itertuples()}

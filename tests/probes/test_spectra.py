@@ -93,7 +93,18 @@ def test_the_singular_values_are_those_of_a_decomposition(monkeypatch):
 def test_a_convolution_is_cut_at_its_kernel_positions():
     kernel = np.random.default_rng(2).standard_normal((8, 5, 3, 3)).astype("float32")
     own = [np.linalg.svd(kernel[:, :, i, j], compute_uv=False) ** 2 / 2 for i in range(3) for j in range(3)]
-    assert density(kernel) == pytest.approx(np.sort(np.concatenate(own)), rel=1e-4)
+    assert density(kernel, np.empty(0)) == pytest.approx(np.sort(np.concatenate(own)), rel=1e-4)
+
+
+def test_a_kernel_of_one_position_is_a_matrix():
+    kernel = np.random.default_rng(2).standard_normal((40, 30, 1, 1)).astype("float32")
+    own, matrix = spectrum(Kept(kernel)), spectrum(Kept(kernel[:, :, 0, 0]))
+    assert own is not None
+    assert matrix is not None
+    assert own.tail is not None
+    assert matrix.tail is not None
+    assert own.tail.alpha == pytest.approx(matrix.tail.alpha)
+    assert own.tail.xmin == pytest.approx(matrix.tail.xmin / 2)
 
 
 def test_a_keras_kernel_gives_what_the_same_torch_kernel_gives():

@@ -6,11 +6,11 @@ What it measures
 
 Formula
     Stable rank: sum s^2 / max s^2. Condition: max s / min s. Numerical rank: singular values above both what rounding
-    to the file's number format leaves of a matrix of lower rank, eps RMS (sqrt rows + sqrt columns), and
-    2^-23 max(rows, columns) max s. alpha: exponent of a power law fitted to the squared singular values (those above
-    1e-5) from xmin on, by maximum likelihood; xmin is the value whose fit has the smallest Kolmogorov-Smirnov
-    distance (Clauset, Shalizi, Newman 2009). That is the alpha of WeightWatcher (Martin and Mahoney), which calls
-    2 to 6 usual.
+    to the file's number format leaves of a matrix of lower rank, eps RMS (sqrt rows + sqrt columns), and what is lost
+    in the products, sqrt(2^-52 max(rows, columns)) max s. alpha: exponent of a power law fitted to the squared singular
+    values (those above 1e-5) from xmin on, by maximum likelihood; xmin is the value whose fit has the smallest
+    Kolmogorov-Smirnov distance (Clauset, Shalizi, Newman 2009). That is the alpha of WeightWatcher (Martin and
+    Mahoney), which calls 2 to 6 usual.
 
 Thresholds and sources
     alpha, stable rank and condition are told and never judged: the thresholds of alpha are contested, and healthy small
@@ -22,11 +22,11 @@ Thresholds and sources
 Reads
     The weight matrices of the latest checkpoint, embeddings left out; the logs for whether the run learns. The work is
     bounded: the cheapest matrices first until some 10^11 multiplications (a few seconds) are spent; the others are
-    named as not computed.
+    named as left out.
 
 Cannot tell
     Whether a model is over- or undertrained: alpha is no such test. Which low rank is wanted (pruned, factored). alpha
-    from fewer than 20 eigenvalues. A condition above some 10^7 (float32).
+    from fewer than 20 eigenvalues. A condition above some 10^6.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def look(layers: tuple[Layer, ...], progress: Progress, budget: float = MOST_WOR
         if layers[i].weight.numel <= MOST_ELEMENTS and spent + costs[i] <= budget:
             spent += costs[i]
             chosen.append(i)
-    seen = [Seen(layer, None, "not computed: too large") for layer in layers]
+    seen = [Seen(layer, None, "left out: the work is bounded") for layer in layers]
     done = 0.0
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         small = [i for i in chosen if costs[i] < SHARED]  # chosen from the cheapest on
@@ -165,7 +165,7 @@ def _measures(seen: list[Seen], done: list[Seen], last: Checkpoint) -> tuple[Mea
         name = f"tail exponent alpha (median of {len(alphas)}; told, not judged: its thresholds are contested)"
         found.append(Measure(name, float(np.median(alphas))))
     if len(done) < len(seen):
-        found.append(Measure("matrices left out (too large, all zero or not finite)", len(seen) - len(done)))
+        found.append(Measure("matrices left out (too much work, all zero or not finite)", len(seen) - len(done)))
     return tuple(found)
 
 

@@ -62,7 +62,7 @@ def test_what_the_budget_does_not_reach_is_named(tmp_path):
     last = discover([tmp_path]).last
     assert last is not None
     seen = look(depth(last), quiet, budget=1e6)
-    assert [s.why for s in seen].count("not computed: too large") == 1
+    assert [s.why for s in seen].count("left out: the work is bounded") == 1
     assert seen[1].found is None  # the largest
 
 

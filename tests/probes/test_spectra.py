@@ -74,6 +74,18 @@ def test_the_rank_is_that_of_the_factors(rows, columns, rank, dtype):
     assert found.rank == rank
 
 
+@pytest.mark.parametrize("size", [50, 400])
+def test_a_random_square_matrix_has_full_rank_and_a_low_rank_product_has_not(size):
+    random = np.random.default_rng(size)
+    whole = random.standard_normal((size, size)).astype("float32")
+    factors = [random.standard_normal(s).astype("float32") for s in ((size, 5), (5, size))]
+    for matrix, rank in ((whole, size), (factors[0] @ factors[1], 5)):
+        found = spectrum(Kept(matrix))
+        assert found is not None
+        assert found.rank == rank
+        assert math.isinf(found.condition) == (rank < size)
+
+
 def test_stable_rank_and_condition_of_a_diagonal_matrix():
     found = spectrum(Kept(np.diag([4.0, 2.0, 2.0, 1.0]).astype("float32")))
     assert found is not None

@@ -8,6 +8,7 @@ say what is missing.
 import importlib
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def missing() -> str:
 
 def main() -> None:
     """Loads the package under its private name and serves requests until stdin ends."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's own threads stand in each other's way on busy cores
     here = Path(__file__).resolve().parent
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]
     why = missing()

@@ -70,21 +70,31 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A small picture of numbers: rows of equal length, top first. A face scales each picture by itself."""
+
+    label: str
+    rows: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
     """Something worth drawing.
 
-    `kind` is "lines" (curves over x) or "bars" (one value per name in `names`, as for layers: then each curve's y
-    has one value per name). `marks` are x positions worth a vertical line, with a label each.
+    `kind` is "lines" (curves over x), "bars" (one value per name in `names`, as for layers: then each curve's y
+    has one value per name), or "images" (small pictures, the ones worth most first; no curves). `marks` are x
+    positions worth a vertical line, with a label each.
     """
 
     title: str
-    kind: Literal["lines", "bars"]
-    curves: tuple[Curve, ...]
+    kind: Literal["lines", "bars", "images"]
+    curves: tuple[Curve, ...] = ()
     x_label: str = ""
     y_label: str = ""
     log_y: bool = False
     names: tuple[str, ...] = ()
     marks: tuple[tuple[float, str], ...] = ()
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,10 @@ class Finding:
                     log_y=p["log_y"],
                     names=tuple(p["names"]),
                     marks=tuple((as_float(x), label) for x, label in p["marks"]),
+                    images=tuple(
+                        Image(i["label"], tuple(tuple(map(as_float, row)) for row in i["rows"]))
+                        for i in p.get("images", ())
+                    ),
                 )
                 for p in data["plots"]
             ),

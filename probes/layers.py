@@ -10,7 +10,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from .artifacts import Checkpoint, Tensor
+import numpy as np
+
+from .artifacts import Array, Checkpoint, Tensor
 
 WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "_forward_module.")
 """Prefixes that wrappers (DataParallel, compile, Lightning) put before every name."""
@@ -134,6 +136,13 @@ def fan_in(layer: Layer) -> int:
         return fan
     hidden = layer.weight.shape[1]
     return hidden if layer.name.find("weight_hh") >= 0 else next((rows // g for g in (4, 3) if rows % g == 0), rows)
+
+
+def outputs_first(tensor: Tensor, values: Array) -> Array:
+    """A convolution's values as (outputs, inputs, *kernel): Keras saves (*kernel, inputs, outputs)."""
+    if len(tensor.shape) > 2 and tensor.name.endswith("kernel"):
+        return np.moveaxis(values, (-1, -2), (0, 1))
+    return values
 
 
 def parameters(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from ..visible import figure, visible, visible_lines
 from ..words import Block, Figure, Text
 from .bars import bar, bar_lines, log_lengths
 from .curves import curve_lines
+from .images import image_lines
 
 MOST_ROWS = 40
 """Rows of a table that are printed; the rest is counted."""
@@ -63,7 +64,9 @@ def figure_lines(block: Figure, columns: int) -> list[str]:
 
 
 def plot_lines(plot: Plot, columns: int, fine: bool = False) -> list[str]:
-    """A plot: bars for layers, lines over steps. `fine` allows block and braille characters."""
+    """A plot: bars for layers, lines over steps, pictures. `fine` allows block and braille characters."""
+    if plot.kind == "images":
+        return image_lines(plot, columns, fine)
     return bar_lines(plot, columns, fine) if plot.kind == "bars" else curve_lines(plot, columns, fine=fine)
 
 

@@ -11,15 +11,17 @@ from probes.finding import Curve, Plot
 from ..visible import figure, visible
 from .bars import MOST_BARS, scaled
 from .curves import points, unlog
+from .images import MOST_IMAGES, grey
 from .scale import share
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 240, 64, 28
+SIDE = 70
 COLOURS = ("#2a78d6", "#d9662b", "#4a9b5f", "#9a5fc0")
 
 
 def svg(plot: Plot) -> str:
     """The picture, with its title in words."""
-    body, height = bars(plot) if plot.kind == "bars" else lines(plot)
+    body, height = {"bars": bars, "lines": lines, "images": images}[plot.kind](plot)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
         f'font-family="sans-serif" font-size="11" fill="currentColor"><title>{escape(visible(plot.title))}</title>'
@@ -37,6 +39,27 @@ def bars(plot: Plot) -> tuple[str, int]:
         parts.append(f'<rect x="156" y="{y}" width="{max(1.0, 380 * length):.1f}" height="12" fill="{COLOURS[0]}"/>')
         parts.append(f'<text x="{160 + 380 * length:.1f}" y="{y + 10}">{escape(figure(value))}</text>')
     return "".join(parts), 32 + 16 * len(values)
+
+
+def images(plot: Plot) -> tuple[str, int]:
+    """Pictures in rows, black to white, each on its own scale; what is not finite in colour."""
+    parts, x, y, deepest = [], 0, 24, 0
+    for image in plot.images[:MOST_IMAGES]:
+        across = max((len(row) for row in image.rows), default=1)
+        dot = max(2, min(18, round(SIDE / max(across, len(image.rows), 1))))  # whole: no seams
+        if x + dot * across > WIDTH:
+            x, y, deepest = 0, y + deepest + 24, 0
+        for j, row in enumerate(grey(image)):
+            for i, level in enumerate(row):
+                fill = COLOURS[1] if level is None else "#" + f"{round(255 * level):02x}" * 3
+                where = f'x="{x + dot * i}" y="{y + dot * j}"'
+                parts.append(f'<rect {where} width="{dot}" height="{dot}" fill="{fill}"/>')
+        deep = dot * len(image.rows)
+        frame = f'width="{dot * across}" height="{deep}" fill="none" stroke="currentColor"'
+        parts.append(f'<rect x="{x}" y="{y}" {frame} stroke-opacity=".4"/>')
+        parts.append(f'<text x="{x}" y="{y + deep + 12}">{escape(visible(image.label, 14))}</text>')
+        x, deepest = x + max(dot * across, SIDE) + 10, max(deepest, deep)
+    return '<g shape-rendering="crispEdges">' + "".join(parts) + "</g>", y + deepest + 24
 
 
 def lines(plot: Plot) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from xml.etree import ElementTree
 
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from assistant.faces import html, markdown
 from assistant.faces.bars import bar_lines
 from assistant.faces.curves import curve_lines
-from assistant.faces.plain import render, table_lines
+from assistant.faces.images import image_lines
+from assistant.faces.plain import plot_lines, render, table_lines
 from assistant.faces.svg import svg
 from assistant.words import Figure, Text
-from probes.finding import Curve, Plot, Table
+from probes.finding import Curve, Finding, Image, Plot, Table
 
 HOSTILE = "a\x1b[31m[/b]`|<script>alert(1)</script>"
 
@@ -92,3 +94,37 @@ def test_marks_are_colours_in_html_and_bold_in_markdown_and_bars_need_room() -> 
     assert page.count("<i style=") == 2
     assert "**0.9 \\!\\!**" in markdown.render([Figure(marked_table())])
     assert all("#" not in line for line in table_lines(marked_table(), 30))
+
+
+@given(st.lists(st.lists(st.lists(st.floats(), max_size=12), max_size=12), max_size=40), st.booleans())
+def test_any_pictures_can_be_drawn(pictures: list[list[list[float]]], fine: bool) -> None:
+    plot = Plot("t", "images", images=tuple(Image("i", tuple(map(tuple, rows))) for rows in pictures))
+    drawn = plot_lines(plot, 70, fine)
+    assert all(len(line) <= 70 for line in drawn)
+    assert fine or all(line.isascii() for line in drawn)
+    ElementTree.fromstring(svg(plot))
+
+
+def test_a_picture_is_blank_at_its_lowest_and_full_at_its_highest() -> None:
+    plot = Plot("filters", "images", images=(Image("#3", ((-1.0, 0.0), (1.0, math.nan))),))
+    assert image_lines(plot, 60, fine=True)[2:] == ["  #3", "  |  ▒▒|", "  |██!!|"]
+    assert image_lines(plot, 60)[3] == "  |  ++|"
+    colours = [r.get("fill") for r in ElementTree.fromstring(svg(plot)).iter("{http://www.w3.org/2000/svg}rect")]
+    assert colours[:3] == ["#000000", "#808080", "#ffffff"]
+    assert not str(colours[3]).startswith("#ff")
+
+
+def test_pictures_that_do_not_fit_are_counted() -> None:
+    image = Image("#1", tuple(tuple(float(i * j) for i in range(9)) for j in range(9)))
+    drawn = image_lines(Plot("filters", "images", images=(image,) * 30), 80)
+    shown = sum(line.count("#1") for line in drawn)
+    assert drawn[-1] == f"  ... and {30 - shown} more"
+    assert len(drawn) <= 30
+
+
+def test_pictures_survive_the_way_between_processes() -> None:
+    plot = Plot("t", "images", images=(Image("#1", ((1.0, math.inf), (0.5, -1.0))),))
+    data = json.loads(json.dumps(Finding("p", "t", plots=(plot,)).to_json()))
+    assert Finding.from_json(data).plots == (plot,)
+    del data["plots"][0]["images"]  # as an older version wrote it
+    assert Finding.from_json(data).plots[0].images == ()

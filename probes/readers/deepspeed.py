@@ -126,7 +126,9 @@ def _checkpoint(folder: Path, model: dict[Any, Any], ranks: list[dict[Any, Any]]
         {name: t for name, t in weights.items() if not t.fault},
         optimizer,
         int(steps) if (steps := scalar(model.get("global_steps"))) is not None else optimizer.step,
-        hyper=bundle.hyper | bundle.states(),
+        hyper=bundle.hyper,
+        schedulers=tuple(bundle.schedulers),
+        scaler=bundle.scaler or take_apart({"loss_scaler": ranks[0].get("loss_scaler")}).scaler,
         refused=tuple(refused),
         warnings=(*warning(refused), *faults[:MOST_WARNINGS]),
     )

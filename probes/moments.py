@@ -57,6 +57,13 @@ def coupled(state: OptimizerState, group: dict[str, Any]) -> float:
     return 0.0 if state.decoupled or state.kind == "adamw" else decay
 
 
+def mixed(state: OptimizerState, parameter: ParameterState) -> bool:
+    """Whether weight decay is mixed into a parameter's gradients, or may be: AdamW is only guessed."""
+    group = options(state, parameter)
+    guessed = state.kind == "adamw" and not state.decoupled and option(group, "weight_decay", 0.0) != 0
+    return guessed or coupled(state, group) != 0
+
+
 def together(*tensors: Tensor, limit: int = 8 << 20) -> Iterator[tuple[int, tuple[Floats, ...]]]:
     """The rows of tensors of one shape side by side, as (first row, float64 arrays), in bounded memory."""
     streams = [t.chunks(limit) for t in tensors[1:]]
@@ -100,4 +107,14 @@ def floor_after(steps: float, group: dict[str, Any]) -> float:
 
 def distance(a: Tensor, b: Tensor) -> float:
     """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
-    return math.sqrt(sum(float(((x - y) ** 2).sum()) for _, (x, y) in together(a, b)))
+    return apart(a, b)[0]
+
+
+def apart(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """(Euclidean distance, largest absolute difference of an entry) of two tensors of one shape."""
+    square, largest = 0.0, 0.0
+    for _, (x, y) in together(a, b):
+        gap = np.abs(x - y)
+        square += float((gap**2).sum())
+        largest = max(largest, float(gap.max(initial=0.0)))
+    return math.sqrt(square), largest

@@ -118,6 +118,7 @@ class Checkpoint:
         format: "torch-zip", "torch-legacy", "safetensors", "lightning", "torchscript" ...
         tensors: the model's parameters and persistent buffers, in file order. Names are as in the file.
         optimizer: the first optimizer with state, None if there is none.
+        other_optimizers: how many more the file holds (GANs, actor and critic).
         step, epoch: as the file says (epoch is never sure to better than one); step falls back on the optimizer's.
         hyper: hyper-parameters and other plain values found (nested dicts of plain Python values).
         schedulers: the states of learning-rate schedulers as plain values, the outermost of nested ones.
@@ -136,6 +137,7 @@ class Checkpoint:
     hyper: dict[str, Any] = field(default_factory=dict)
     schedulers: tuple[dict[str, Any], ...] = ()
     scaler: dict[str, Any] | None = None
+    other_optimizers: int = 0
     unread: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -144,6 +144,7 @@ def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: A
         bundle.hyper,
         tuple(bundle.schedulers),
         bundle.scaler,
+        max(0, len(optimizers) - 1),
         tuple(bundle.unread),
         tuple(refused),
         (*warning(refused), *bundle.warnings),

@@ -39,7 +39,7 @@ from ..finding import Finding, Measure, Table, Verdict
 from ..moments import option
 from ..reported import Score, scores
 
-NEEDS = ("checkpoint", "log")
+NEEDS = ("checkpoint",)
 SPEAKS_TO = ("checkpoint-mismatch",)
 COST = "file"
 NEAR = 0.005

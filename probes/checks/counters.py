@@ -20,9 +20,9 @@ Thresholds and sources
     training-loop-bug, suspected. An optimizer's count that falls while epoch, step, batch norm or the schedule go
     on, in weights that go on as well (cosine above 0.5; independent runs have about 0): checkpoint-mismatch,
     confirmed where the file itself names epoch or step and the settings are the same. In one file: suspected if two
-    counters agree (2 %) and the optimizer's is more than a tenth lower and no whole part of them (a whole one is
-    accumulation). A loss scale below 1 overflowed at any useful scale: numerical-instability suspected, below 2^-10
-    confirmed. Batch norm's own modes are judged by `batch-norm`.
+    counters agree (2 %) and the optimizer's is more than a tenth lower, no whole part of them and no whole number
+    an epoch (else gradients may be accumulated). A loss scale below 1 overflowed at any useful scale: numerical-
+    instability suspected, below 2^-10 confirmed. Batch norm's own modes are judged by `batch-norm`.
 
 Reads
     Counters, schedulers, scaler and optimizer options of all checkpoints; the weights of two where a count falls.
@@ -145,8 +145,15 @@ def lagging(checkpoint: Checkpoint) -> Verdict | None:
                 f"the optimizer has counted {steps} steps, but {first} is {a} and {second} {b}: its state was started "
                 "anew on the way, by a resume that did not restore it or by a new stage of training"
             )
-            return Verdict("checkpoint-mismatch", "suspected", "measured", because, "counters")
+            level: Judgement = "inconclusive" if _accumulates(steps or 0, checkpoint.epoch) else "suspected"
+            because += ", or gradients are accumulated and flushed" if level == "inconclusive" else ""
+            return Verdict("checkpoint-mismatch", level, "measured", because, "counters")
     return None
+
+
+def _accumulates(steps: int, epoch: int | None) -> bool:
+    """Whether every epoch may have had the same number of steps: fewer than batches, where gradients are gathered."""
+    return epoch is None or steps % max(1, epoch) == 0 or steps % (epoch + 1) == 0
 
 
 def never_stepped(checkpoint: Checkpoint, known: Outcome) -> list[Verdict]:

@@ -79,6 +79,7 @@ def write_deepspeed(folder: Path, stage: int, ranks: int) -> tuple[torch.nn.Modu
         base = {"state": state, "param_groups": options}
         flat = [group[rank] for group in masters]
         inner: dict[str, Any] = {"zero_stage": stage, "partition_count": ranks}
+        inner["loss_scaler"] = {"cur_scale": 256.0, "cur_iter": 4, "last_overflow_iter": 1, "scale_window": 1000}
         if stage == 3:
             inner |= {"fp32_flat_groups": flat, "optimizer_state_dict": base}
         else:
@@ -97,6 +98,7 @@ def test_zero_partitions_give_back_the_weights_and_moments_that_were_trained(
     assert checkpoint.format == f"deepspeed-zero{stage}" and checkpoint.step == 4
     assert set(checkpoint.tensors) == set(model.state_dict())
     assert checkpoint.schedulers == ({"last_epoch": 4, "_step_count": 5},)
+    assert checkpoint.scaler == {"scale": 256.0, "_growth_tracker": 2, "growth_interval": 1000}
     state = checkpoint.optimizer
     assert state is not None and state.kind == "adamw" and state.mapping == "names"
     for name, parameter in model.named_parameters():

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from . import moments, statistics
-from .artifacts import Artifacts, Checkpoint, OptimizerState
+from .artifacts import Artifacts, Checkpoint, OptimizerState, Series
 from .layers import parameters
 from .moments import betas, option
+from .schedules import schedules
 
 SLACK = 1.002
 """Room for float32 rounding over the steps."""
 MOST_STEPS = 20_000
+Group = dict[str, Any]
 PRUNED = 0.05
 """A share of entries that became exactly 0: pruned on purpose, not moved."""
 
@@ -49,12 +51,13 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
     old, state, found = before.optimizer, after.optimizer, []
     if old is None or state is None or not _is_torch_adam(state) or len(old.groups) != len(state.groups):
         return []
+    logged = artifacts.series("lr")
     for name, end in parameters(after).items():
         start, own, then = before.tensors.get(name), state.of(name), old.of(name)
         if start is None or own is None or then is None or start.shape != end.shape or end.dtype != "float32":
             continue
         first, last = int(then.step or 0), int(own.step or 0)
-        rate = highest(old.groups[then.group], state.groups[own.group], artifacts)
+        rate = highest(before, after, (old.groups[then.group], state.groups[own.group]), logged)
         if rate is None or start.dtype != "float32" or not 0 < first < last <= first + MOST_STEPS:
             continue
         was, now = statistics.of(before).values(start), statistics.of(after).values(end)
@@ -64,12 +67,13 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
     return found
 
 
-def reach(first: int, last: int, lr: float, group: dict[str, Any], size: float) -> float:
+def reach(first: int, last: int, lr: float, group: Group, size: float) -> float:
     """The most that an entry of at most `size` moves in the steps from `first` to `last`, decay included."""
     b1, b2 = betas(group)
     t = np.arange(first + 1, last + 1, dtype=np.float64)
     r = b1 * b1 / b2
-    powers = (1 - r**t) / (1 - r) if r != 1 else t
+    with np.errstate(over="ignore"):
+        powers = (1 - r**t) / (1 - r) if r != 1 else t
     bound = lr * float(np.sum((1 - b1) / math.sqrt(1 - b2) * np.sqrt(powers * (1 - b2**t)) / (1 - b1**t)))
     decay = lr * option(group, "weight_decay", 0.0) * len(t)
     return SLACK * (bound + decay * (size + bound)) + 1e-6 * size
@@ -77,17 +81,21 @@ def reach(first: int, last: int, lr: float, group: dict[str, Any], size: float) 
 
 def _is_torch_adam(state: OptimizerState) -> bool:
     """Others keep the same two moments and step further (LAMB, Prodigy); they lack torch's `amsgrad`."""
-    named = all("amsgrad" in g and "d" not in g and max(betas(g)) < 1 for g in state.groups)
-    return named and state.kind in {"adam", "adamw"} and moments.family(state) == "adam"
+    named = all("amsgrad" in g and "d" not in g for g in state.groups)
+    sane = all(0 <= b1 < 1 and 0 < b2 < 1 for b1, b2 in map(betas, state.groups))
+    return named and sane and state.kind in {"adam", "adamw"} and moments.family(state) == "adam"
 
 
-def highest(before: dict[str, Any], after: dict[str, Any], artifacts: Artifacts) -> float | None:
-    """The largest rate that a group can have had in between; None where it may have been any."""
-    ends = [option(before, "lr", math.nan), option(after, "lr", math.nan)]
-    known = [option(g, key, 0.0) for g in (before, after) for key in ("initial_lr", "max_lr")]
-    logged = artifacts.series("lr")
-    values = logged.y[np.isfinite(logged.y)] if logged is not None else np.zeros(0)
-    if ends[0] != ends[1] and not any(known) and not len(values):
+def highest(before: Checkpoint, after: Checkpoint, groups: tuple[Group, Group], logged: Series | None) -> float | None:
+    """The largest rate that a group can have had in between; None where it may have been any.
+
+    It is known from a log of it, from a saved schedule, or where no schedule was ever attached and both ends agree.
+    """
+    ends = [option(g, "lr", math.nan) for g in groups]
+    known = [option(g, key, 0.0) for g in groups for key in ("initial_lr", "max_lr")]
+    values = logged.y[np.isfinite(logged.y)].tolist() if logged is not None else []
+    tops = [s.top for c in (before, after) for s in schedules(c)]
+    if not values and (None in tops if tops else any(known) or ends[0] != ends[1]):
         return None
-    top = max(*ends, *known, *values.tolist())
+    top = max(*ends, *known, *values, *(t for t in tops if t is not None))
     return top if math.isfinite(top) and top > 0 else None

@@ -46,7 +46,7 @@ def option(group: dict[str, Any], name: str, default: float) -> float:
 def betas(group: dict[str, Any]) -> tuple[float, float]:
     """Adam's two decay rates, (0.9, 0.999) if the file does not say."""
     value = group.get("betas")
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
         return float(value[0]), float(value[1])
     return 0.9, 0.999
 

@@ -35,7 +35,7 @@ class Schedule:
     Args:
         count: how often it was stepped.
         length: after so many it has done what it does; None if it has no end or does not say.
-        base: the largest of its base rates. rate: the largest it set last. top: the largest it will ever set.
+        base: the largest of its base rates. rate: the largest it set last. top: the largest it may set.
         gone: the count from which on its rate is below a thousandth of the base for good; None if that never comes.
         falls: whether it ends below its start. Each of these is None where the state does not tell.
     """
@@ -65,7 +65,7 @@ def _schedule(state: dict[str, Any], checkpoint: Checkpoint) -> Schedule:
         length=_length(kind, state),
         base=base,
         rate=_largest(state.get("_last_lr")) if "_last_lr" in state else _largest([g.get("lr") for g in groups]),
-        top=peak if kind == "one-cycle" else base,
+        top={"one-cycle": peak, "cyclic": _largest(state.get("max_lrs")), "function": None, "": None}.get(kind, base),
         gone=_gone(kind, state),
         falls=_falls(kind, state),
     )

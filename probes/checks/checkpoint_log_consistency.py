@@ -147,6 +147,7 @@ def _nearest(score: Score, curve: Series) -> tuple[float, bool]:
 
 def written(y: Floats) -> float:
     """The last digit with which the values of a log were written, from 1 to 1e-7."""
+    y = y[np.abs(y) < 1e9]
     for digits in range(7):
         if np.allclose(y * 10**digits, np.round(y * 10**digits), rtol=0, atol=1e-6):
             return float(10.0**-digits)
@@ -159,7 +160,7 @@ def place(checkpoint: Checkpoint, curve: Series) -> tuple[float, float] | None:
     Some logs call an axis of epochs "step": one that ends near the epoch, and far below the step, is one.
     """
     step, epoch, end = counts.own(checkpoint) or checkpoint.step, checkpoint.epoch, float(np.nanmax(curve.x))
-    spacing = float(np.median(np.diff(curve.x))) if len(curve.x) > 1 else 1.0
+    spacing = float(np.median(np.abs(np.diff(curve.x)))) if len(curve.x) > 1 else 1.0
     in_epochs = epoch is not None and (step is None or end < step / 3) and end <= 3 * (epoch + 1)
     if curve.x_name == "epoch" or (curve.x_name == "step" and in_epochs):
         return (float(epoch), max(1.0, spacing)) if epoch is not None else None

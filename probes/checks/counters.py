@@ -219,17 +219,14 @@ def unit(schedule: Schedule, checkpoint: Checkpoint) -> str | None:
 
 def _waiting(schedule: Schedule, checkpoints: tuple[Checkpoint, ...]) -> str:
     """A rise that is counted in batches and was stepped by epochs: the rate still waits at its start."""
-    if schedule.rate is None or schedule.top is None or schedule.rate > LOW * schedule.top:
+    top = schedule.top or schedule.base
+    if schedule.rate is None or top is None or schedule.rate > LOW * top:
         return ""
     rises = schedule.kind == "one-cycle" or (schedule.kind == "linear" and schedule.falls is False)
     steps = counts.steps(checkpoints[-1]) or 0
     far = (checkpoints[-1].epoch or 0) + 1
-    if (
-        rises
-        and schedule.length is not None
-        and schedule.length >= max(steps / 2, TIMES * far)
-        and steps >= TIMES * far
-    ):
+    fits = steps >= TIMES * far and (schedule.length or 0) >= max(steps / 2, TIMES * far)
+    if rises and fits:
         length = f"of {schedule.length} steps"
     elif schedule.kind == "function" and _rising(checkpoints):
         length = "given by a function"
@@ -237,7 +234,7 @@ def _waiting(schedule: Schedule, checkpoints: tuple[Checkpoint, ...]) -> str:
         return ""
     return (
         f"the {schedule.kind} schedule {length} was stepped {schedule.count} times, once an epoch, in {steps} steps of "
-        f"the optimizer: lr is still {schedule.rate:.2g} on its way up to {schedule.top:.3g}"
+        f"the optimizer: lr is still {schedule.rate:.2g} on its way up to {top:.3g}"
     )
 
 

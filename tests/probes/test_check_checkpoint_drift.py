@@ -237,6 +237,24 @@ def test_a_rate_that_changed_by_hand_leaves_the_bound_unknown(tmp_path):
     assert "checkpoint-mismatch" not in said(probe(tmp_path))
 
 
+def test_a_cycle_of_rates_counts_with_its_top(tmp_path):
+    """Both files are saved at the foot of the cycle, far below what the optimizer did in between."""
+    torch.manual_seed(0)
+    (x, y), model = tables(), mlp()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+    cycle = torch.optim.lr_scheduler.CyclicLR(optimizer, 1e-5, 3e-2, step_size_up=5, cycle_momentum=False)
+    for step in range(1, 31):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x[:50]), y[:50]).backward()
+        optimizer.step()
+        cycle.step()
+        if step % 10 == 0:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            torch.save(state | ({"sched": cycle.state_dict()} if step > 10 else {}), tmp_path / f"{step}.pt")
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-5)
+    assert "checkpoint-mismatch" not in said(probe(tmp_path))
+
+
 def never(folder: Path, stands: bool, lr: float = 1e-3, stepping: str = "another copy") -> None:
     """A loop whose steps do not reach the weights that are saved."""
     torch.manual_seed(0)

@@ -251,7 +251,7 @@ def jumped(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
 def _title(seen: Seen, verdicts: list[Verdict]) -> str:
     accused = next((v for v in verdicts if v.verdict in {"confirmed", "suspected"}), None)
     if accused is not None:
-        return f"drift between checkpoints: {accused.because}"
+        return f"drift between checkpoints: {accused.diagnosis.replace('-', ' ')}"
     relative = [m.relative for m in seen.matrices if math.isfinite(m.relative)]
     middle = f": weight matrices moved by {float(np.median(relative)):.2g} of their size" if relative else ""
     return f"drift between {len(seen.checkpoints)} checkpoints{middle}"

@@ -69,8 +69,9 @@ class Fact:
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
     """Look every number of the checkpoints up in the logs."""
     series = [s for log in artifacts.logs for s in log.series if len(s.y)]
-    facts = [f for c in artifacts.checkpoints for f in gather(c, series)]
-    saved = at_checkpoints(artifacts.checkpoints, series)
+    checkpoints = of_one_model(artifacts.checkpoints)
+    facts = [f for c in checkpoints for f in gather(c, series)]
+    saved = at_checkpoints(checkpoints, series)
     if not facts and not saved:
         why = "nothing in the checkpoints can be looked up in a log"
         needs = "a log with epochs or steps, and checkpoints that name theirs"
@@ -84,6 +85,11 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         tables=tuple(_tables(facts, saved)),
         facts={"checkpoint": next(f.checkpoint for f in facts if not f.agrees)} if verdict else {},
     )
+
+
+def of_one_model(checkpoints: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
+    """Those with the tensors of the last one: a folder may hold other models that the log does not speak of."""
+    return tuple(c for c in checkpoints if c.tensors.keys() == checkpoints[-1].tensors.keys())
 
 
 def gather(checkpoint: Checkpoint, series: list[Series]) -> Iterator[Fact]:
@@ -235,7 +241,7 @@ def better(saved: list[tuple[str, Series, float, float]]) -> tuple[str, float] |
 
 def _title(facts: list[Fact], saved: list[tuple[str, Series, float, float]], verdict: Verdict | None) -> str:
     if verdict is not None:
-        return f"checkpoint and log: {verdict.because}"
+        return f"checkpoint and log disagree in {sum(not f.agrees for f in facts)} of {len(facts)} numbers"
     if (found := better(saved)) is not None:
         return f"checkpoint and log: {found[0]} has the better {saved[0][1].name}, {found[1]:.3g}, than the last file"
     return f"checkpoint and log agree in {len(facts)} numbers"

@@ -75,7 +75,9 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     accused = next((v for v in verdicts if v.verdict in {"confirmed", "suspected"}), None)
     return Finding(
         "counters",
-        f"counters: {accused.because}" if accused else "counters: none contradicts another",
+        f"counters that disagree: {accused.diagnosis.replace('-', ' ')}"
+        if accused
+        else "counters: none contradicts another",
         verdicts=tuple(verdicts),
         measures=tuple(_measures(last)),
         tables=(_table(rows),),

@@ -98,6 +98,13 @@ def test_a_rate_that_the_log_never_had_alone_is_inconclusive(tmp_path):
     assert "learning rate is 0.5" in probe(tmp_path).verdicts[0].because
 
 
+def test_another_model_in_the_folder_is_not_held_against_the_log(tmp_path):
+    session(tmp_path)
+    other = {"model": mlp(width=8).state_dict(), "epoch": 0, "val_loss": 77.0, "best_acc": 0.0}
+    torch.save(other, tmp_path / "old.pt")
+    assert said(tmp_path) == []
+
+
 def test_the_better_of_two_files_is_named_by_the_log(tmp_path):
     for epoch in (4, 10):
         torch.save({"model": mlp().state_dict(), "epoch": epoch}, tmp_path / f"{epoch}.pt")

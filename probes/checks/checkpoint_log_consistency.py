@@ -89,7 +89,8 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
 
 def of_one_model(checkpoints: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
     """Those with the tensors of the last one: a folder may hold other models that the log does not speak of."""
-    return tuple(c for c in checkpoints if c.tensors.keys() == checkpoints[-1].tensors.keys())
+    shapes = [{name: tensor.shape for name, tensor in c.tensors.items()} for c in checkpoints]
+    return tuple(c for c, own in zip(checkpoints, shapes, strict=True) if own == shapes[-1])
 
 
 def gather(checkpoint: Checkpoint, series: list[Series]) -> Iterator[Fact]:

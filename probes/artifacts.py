@@ -92,8 +92,11 @@ class OptimizerState:
 
     @property
     def decoupled(self) -> bool | None:
-        """Whether weight decay is decoupled from the gradient (AdamW). None if it cannot be told."""
-        if self.kind == "adamw":
+        """Whether weight decay is decoupled from the gradient (AdamW). None if it cannot be told.
+
+        An AdamW that is one only by its value of weight decay is a guess, and no answer.
+        """
+        if self.kind == "adamw" and self.kind_from != "weight-decay":
             return True
         flags = {g.get("decoupled_weight_decay") for g in self.groups}
         if flags & {True, False}:
@@ -115,8 +118,11 @@ class Checkpoint:
         format: "torch-zip", "torch-legacy", "safetensors", "lightning", "torchscript" ...
         tensors: the model's parameters and persistent buffers, in file order. Names are as in the file.
         optimizer: the first optimizer with state, None if there is none.
+        other_optimizers: how many more the file holds (GANs, actor and critic).
         step, epoch: as the file says (epoch is never sure to better than one); step falls back on the optimizer's.
         hyper: hyper-parameters and other plain values found (nested dicts of plain Python values).
+        schedulers: the states of learning-rate schedulers as plain values, the outermost of nested ones.
+        scaler: the state of the gradient scaler under torch's names (`scale`, `_growth_tracker` ...), whoever saved it.
         unread: keys that were not understood, as paths inside the file.
         refused: names of classes and functions that the file asks for and that were not built.
         warnings: sentences for a person.
@@ -129,6 +135,9 @@ class Checkpoint:
     step: int | None = None
     epoch: int | None = None
     hyper: dict[str, Any] = field(default_factory=dict)
+    schedulers: tuple[dict[str, Any], ...] = ()
+    scaler: dict[str, Any] | None = None
+    other_optimizers: int = 0
     unread: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -58,6 +58,8 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         step=checkpoint.step,
         epoch=checkpoint.epoch,
         hyper=checkpoint.hyper,
+        schedulers=list(checkpoint.schedulers),
+        scaler=checkpoint.scaler,
         unread=list(checkpoint.unread),
         refused=list(checkpoint.refused),
     )

@@ -300,13 +300,16 @@ def _artifacts(found: _Found, target: Path | None) -> Artifacts:
 
 
 def in_training_order(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
-    """By step where all have one, then by epoch where all have one, then by the numbers in their names."""
+    """By epoch where all have one, then by step where all have one, then by the numbers in their names.
+
+    A step may be the optimizer's own count, which begins anew after a bad resume; an epoch is the file's.
+    """
     by_step = all(c.step is not None for c in checkpoints)
     by_epoch = all(c.epoch is not None for c in checkpoints)
 
     def key(c: Checkpoint) -> tuple[float, float, list[int], str]:
         numbers = [int(n[:18]) for n in re.findall(r"\d+", c.path.stem)]
-        return (c.step or 0) if by_step else 0, (c.epoch or 0) if by_epoch else 0, numbers, str(c.path)
+        return (c.epoch or 0) if by_epoch else 0, (c.step or 0) if by_step else 0, numbers, str(c.path)
 
     return sorted(checkpoints, key=key)
 

@@ -58,20 +58,20 @@ def histories(checkpoint: Checkpoint) -> tuple[list[History], str]:
     found = depth(checkpoint)
     if not found:
         return [], "there is no weight matrix"
-    model = _distinct(checkpoint)
-    if state.mapping in {"order", "shapes"} and len(state.parameters) < len(model) and not _one_way(state, model):
+    model = distinct(checkpoint)
+    if state.mapping in {"order", "shapes"} and len(state.parameters) < len(model) and not one_way(state, model):
         lacking = len(model) - len(state.parameters)
         return [], f"the optimizer lacks {lacking} of {len(model)} parameters, and their shapes do not tell which"
     reference = _liveliest(checkpoint, state)
     return [_history(checkpoint, state, layer, reference) for layer in found], ""
 
 
-def _distinct(checkpoint: Checkpoint) -> dict[Hashable, Tensor]:
+def distinct(checkpoint: Checkpoint) -> dict[Hashable, Tensor]:
     """The model's parameters, tied copies once."""
     return {statistics.key(t): t for t in parameters(checkpoint).values()}
 
 
-def _one_way(state: OptimizerState, model: dict[Hashable, Tensor]) -> bool:
+def one_way(state: OptimizerState, model: dict[Hashable, Tensor]) -> bool:
     """Whether the optimizer's shapes, in order, lie among the model's in one way only."""
     ways = [1] + [0] * len(state.parameters)
     for tensor in model.values():

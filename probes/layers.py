@@ -148,7 +148,8 @@ def outputs_first(tensor: Tensor, values: Array) -> Array:
 def parameters(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The floating tensors that training is meant to move: running statistics and other known buffers left out."""
     buffers = ("running_mean", "running_var", "num_batches_tracked", "inv_freq", "position_ids", ".mask")
-    return {n: t for n, t in checkpoint.tensors.items() if floating(t) and not n.endswith(buffers)}
+    keras = ("moving_mean", "moving_variance")
+    return {n: t for n, t in checkpoint.tensors.items() if floating(t) and not n.endswith(buffers + keras)}
 
 
 def classes(checkpoint: Checkpoint | None) -> int | None:

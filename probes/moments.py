@@ -46,7 +46,7 @@ def option(group: dict[str, Any], name: str, default: float) -> float:
 def betas(group: dict[str, Any]) -> tuple[float, float]:
     """Adam's two decay rates, (0.9, 0.999) if the file does not say."""
     value = group.get("betas")
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
         return float(value[0]), float(value[1])
     return 0.9, 0.999
 
@@ -55,6 +55,13 @@ def coupled(state: OptimizerState, group: dict[str, Any]) -> float:
     """The weight decay that went through the gradient (coupled L2); 0 if there is none or it is decoupled."""
     decay = option(group, "weight_decay", 0.0)
     return 0.0 if state.decoupled or state.kind == "adamw" else decay
+
+
+def mixed(state: OptimizerState, parameter: ParameterState) -> bool:
+    """Whether weight decay is mixed into a parameter's gradients, or may be: AdamW is only guessed."""
+    group = options(state, parameter)
+    guessed = state.kind == "adamw" and not state.decoupled and option(group, "weight_decay", 0.0) != 0
+    return guessed or coupled(state, group) != 0
 
 
 def together(*tensors: Tensor, limit: int = 8 << 20) -> Iterator[tuple[int, tuple[Floats, ...]]]:
@@ -100,4 +107,14 @@ def floor_after(steps: float, group: dict[str, Any]) -> float:
 
 def distance(a: Tensor, b: Tensor) -> float:
     """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
-    return math.sqrt(sum(float(((x - y) ** 2).sum()) for _, (x, y) in together(a, b)))
+    return apart(a, b)[0]
+
+
+def apart(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """(Euclidean distance, largest absolute difference of an entry) of two tensors of one shape."""
+    square, largest = 0.0, 0.0
+    for _, (x, y) in together(a, b):
+        gap = np.abs(x - y)
+        square += float((gap**2).sum())
+        largest = max(largest, float(gap.max(initial=0.0)))
+    return math.sqrt(square), largest

@@ -33,9 +33,18 @@ def checkpoint(artifact: dict[str, Any]) -> Iterator[str]:
     known = [(k, artifact.get(k)) for k in ("optimizer", "step", "epoch")]
     if said := ", ".join(f"{k} {figure(v)}" for k, v in known if v is not None):
         yield f"  {said}"
+    for state in artifact.get("schedulers") or []:
+        yield f"  schedule: {values(state, ('last_epoch', 'T_max', 'total_steps', 'total_iters', 'gamma', '_last_lr'))}"
+    if scaler := artifact.get("scaler"):
+        yield f"  loss scale: {values(scaler, ('scale', '_growth_tracker', 'growth_interval'))}"
     for key, words in (("unread", "not understood"), ("refused", "asks for, and did not get")):
         if artifact.get(key):
             yield f"  {words}: {', '.join(visible(k, 60) for k in artifact[key][:12])}"
+
+
+def values(state: dict[str, Any], keys: tuple[str, ...]) -> str:
+    """Some values of a saved state: "last_epoch 97, T_max 100"."""
+    return ", ".join(f"{k.strip('_')} {visible(str(state[k]), 60)}" for k in keys if k in state)
 
 
 def series_line(s: dict[str, Any]) -> str:

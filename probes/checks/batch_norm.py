@@ -33,8 +33,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from .. import statistics
+from .. import counts, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
+from ..counts import batches, steps
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..layers import called
 
@@ -43,7 +44,7 @@ SPEAKS_TO = ("train-eval-mode", "batch-norm-trouble")
 COST = "file"
 SKIPPED, WHOLE, SAME = 1.05, 0.05, 0.05
 FEW_STEPS = 10
-MEAN, VARIANCE, COUNTER = ".running_mean", ".running_var", ".num_batches_tracked"
+MEAN, VARIANCE = ".running_mean", ".running_var"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
 def gather(checkpoint: Checkpoint) -> list[Norm]:
     """Every batch normalisation in file order."""
     found, tensors, numbers = [], checkpoint.tensors, statistics.of(checkpoint)
+    counted = counts.counters(checkpoint)
     for name in tensors:
         if not name.endswith(MEAN):
             continue
@@ -92,25 +94,8 @@ def gather(checkpoint: Checkpoint) -> list[Norm]:
         spread, bias = numbers.values(variance), tensors.get(base + ".bias")
         untouched = mean.constant and mean.high == 0 and spread.constant and spread.high == 1
         moved = bias is not None and numbers.values(bias).largest > 0
-        found.append(Norm(base, _count(checkpoint, base), untouched, spread.low, spread.high, moved))
+        found.append(Norm(base, counted.get(base), untouched, spread.low, spread.high, moved))
     return found
-
-
-def _count(checkpoint: Checkpoint, base: str) -> int | None:
-    tensor = checkpoint.tensors.get(base + COUNTER)
-    return int(np.asarray(tensor.array()).ravel()[0]) if tensor is not None and tensor.numel == 1 else None
-
-
-def batches(checkpoint: Checkpoint) -> int | None:
-    """The count on which most of the normalisations agree; None if they do not, or keep none."""
-    counts = [n.count for n in gather(checkpoint) if n.count is not None]
-    common = max(set(counts), key=counts.count, default=None)
-    return common if common is not None and 2 * counts.count(common) > len(counts) else None
-
-
-def steps(checkpoint: Checkpoint) -> int | None:
-    """Steps by the optimizer's own count, else by the file's."""
-    return (checkpoint.optimizer.step if checkpoint.optimizer else None) or checkpoint.step
 
 
 def share(checkpoint: Checkpoint) -> float | None:

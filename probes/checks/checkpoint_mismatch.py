@@ -1,51 +1,39 @@
-"""Checkpoint mismatch: whether a checkpoint fits its model, and whether a resume took everything along
+"""Checkpoint mismatch: whether a checkpoint's names and shapes fit its model
 
 What it measures
     The names and shapes of a checkpoint's tensors against those of the model that a target file builds, and against
-    the other checkpoints beside it. The optimizer's own step count from checkpoint to checkpoint, against the epochs
-    that the files name.
+    the other checkpoints beside it. (Counts that began anew after a resume are the matter of `counters`.)
 
 Formula
     Names are compared exactly, then without the prefixes of wrappers ("module." of DataParallel, "_orig_mod." of
-    compile). The step count of one optimizer only grows: if the epoch has grown and the count has not, its state was
-    started anew in between. That the weights went on, and are no other run's, is their cosine: above 0.5 (median of
-    the matrices) where independent runs have about 0.
+    compile).
 
 Thresholds and sources
-    None but that cosine: names, shapes and counts are exact. A count that starts again is confirmed only if the
-    optimizer's kind, its parameters and its settings are the same before and after; else a new stage of training may
-    have built a new optimizer on purpose. A prefix is confirmed only against a model that lacks it.
+    None: names and shapes are exact. A prefix is confirmed only against a model that lacks it. Ruled out only if the
+    optimizer's count grows from checkpoint to checkpoint as well.
 
 Reads
-    All checkpoints' names, shapes, counts and epochs; the weights of two where the count starts again. A target that
-    may be run: the model it builds, no batch.
+    All checkpoints' names, shapes and counts. A target that may be run: the model it builds, no batch.
 
 Cannot tell
-    Whether the code that loads strips a prefix. SGD counts no steps. A scheduler or a scaler that was not restored,
-    where the file holds none. Weights-only files are common and no fault.
+    Whether the code that loads strips a prefix. Weights-only files are common and no fault.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
-
-from .. import moments, statistics
+from .. import counts
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
-from ..layers import depth, strip
+from ..layers import strip
 from ..target import fit, load_target
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("checkpoint-mismatch",)
 COST = "file"
 WRAPPED = ("module.", "_orig_mod.", "_forward_module.")
-GOES_ON = 0.5
-SETTINGS = ("betas", "eps", "weight_decay", "initial_lr", "momentum", "amsgrad")
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -71,15 +59,12 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     last = artifacts.last
     if last is None or not (last.tensors or last.optimizer):
         return Finding("checkpoint-mismatch", "checkpoint mismatch", "could-not-check", needs="a checkpoint")
-    progress(0.0, "names and counts")
+    progress(0.0, "names and shapes")
     found, why = against_model(artifacts, last)
-    restart = restarted(artifacts.checkpoints)
     verdicts = []
-    if restart is not None:
-        verdicts.append(_resumed(*restart))
-    if found is not None and not (restart and found.fits):
-        verdicts.append(_loads(found, last, counted(artifacts.checkpoints)))
-    elif not verdicts and last.tensors:
+    if found is not None:
+        verdicts.append(_loads(found, last, grows(artifacts.checkpoints)))
+    elif last.tensors:
         verdicts.append(_alone(artifacts.checkpoints, why))
     accused = next((v for v in verdicts if v.verdict in {"confirmed", "suspected"}), None)
     return Finding(
@@ -87,8 +72,8 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         f"checkpoint mismatch: {accused.because}" if accused else "no checkpoint mismatch found",
         verdicts=tuple(verdicts),
         measures=_measures(artifacts.checkpoints, found),
-        tables=_tables(artifacts.checkpoints, found),
-        facts=_facts(last, found, restart),
+        tables=_tables(found),
+        facts=_facts(last, found),
         needs="" if found else "a target file (--target): it says which tensors the model has",
     )
 
@@ -127,7 +112,13 @@ def fitting(saved: Shapes, wanted: Shapes) -> Fitting:
     )
 
 
-def _loads(found: Fitting, last: Checkpoint, counts: list[Checkpoint]) -> Verdict:
+def grows(checkpoints: tuple[Checkpoint, ...]) -> bool:
+    """Whether the optimizer counted on from checkpoint to checkpoint, as far as they tell their order."""
+    known = [c for c in checkpoints if c.epoch is not None and c.optimizer is not None and c.optimizer.step]
+    return len(known) > 1 and counts.restarted(checkpoints, lambda c: c.optimizer.step if c.optimizer else None) is None
+
+
+def _loads(found: Fitting, last: Checkpoint, counts_on: bool) -> Verdict:
     if found.prefix:
         because = (
             f"every name in {last.path.name} starts with {found.prefix!r} and none in the model does: it does not "
@@ -136,7 +127,7 @@ def _loads(found: Fitting, last: Checkpoint, counts: list[Checkpoint]) -> Verdic
         return Verdict("checkpoint-mismatch", "confirmed", "proved", because, "names")
     if found.fits:
         because = f"all {found.shared} tensors of the model are in {last.path.name}, with the same shapes"
-        if len(counts) > 1:
+        if counts_on:
             because += ", and the optimizer's count grows with the epochs"
             return Verdict("checkpoint-mismatch", "ruled_out", "measured", because, "names")
         because += "; whether a resume took the optimizer along cannot be told"
@@ -172,51 +163,6 @@ def _alone(checkpoints: tuple[Checkpoint, ...], why: str) -> Verdict:
     return Verdict("checkpoint-mismatch", "inconclusive", "measured", f"whether it fits its model: {why}", "names")
 
 
-def restarted(checkpoints: tuple[Checkpoint, ...]) -> tuple[Checkpoint, Checkpoint] | None:
-    """Two checkpoints of one run between which the optimizer's count did not grow although the epoch did."""
-    for before, after in pairwise(counted(checkpoints)):
-        if (after.epoch or 0) <= (before.epoch or 0) or before.optimizer is None or after.optimizer is None:
-            continue
-        if (after.optimizer.step or 0) <= (before.optimizer.step or 0) and GOES_ON < alike(before, after) < 1:
-            return before, after
-    return None
-
-
-def counted(checkpoints: tuple[Checkpoint, ...]) -> list[Checkpoint]:
-    """Those that name an epoch and hold an optimizer that counts, by epoch."""
-    found = [c for c in checkpoints if c.epoch is not None and c.optimizer is not None and c.optimizer.step]
-    return sorted(found, key=lambda c: c.epoch or 0)
-
-
-def alike(before: Checkpoint, after: Checkpoint) -> float:
-    """The median cosine of the weight matrices of two checkpoints; 1 if nothing moved, 0 without common matrices."""
-    cosines = []
-    for layer in depth(after):
-        start = before.tensors.get(layer.weight.name)
-        if start is None or start.shape != layer.weight.shape:
-            return 0.0
-        a, b = statistics.of(before).norm(start), statistics.of(after).norm(layer.weight)
-        if a > 0 and b > 0 and math.isfinite(a * b):
-            cosines.append((a * a + b * b - moments.distance(start, layer.weight) ** 2) / (2 * a * b))
-    return float(np.median(cosines)) if cosines else 0.0
-
-
-def _resumed(before: Checkpoint, after: Checkpoint) -> Verdict:
-    first, last = before.optimizer, after.optimizer
-    assert first is not None and last is not None
-    because = (
-        f"the optimizer's own count is {first.step} at epoch {before.epoch} and {last.step} at epoch {after.epoch}, "
-        "while the weights went on from there: its state was started anew in between, not restored"
-    )
-    same = first.kind == last.kind and len(first.parameters) == len(last.parameters)
-    same = same and [[g.get(k) for k in SETTINGS] for g in first.groups] == [
-        [g.get(k) for k in SETTINGS] for g in last.groups
-    ]
-    if not same:
-        because += "; its settings changed as well, so this may be a new stage of training"
-    return Verdict("checkpoint-mismatch", "confirmed" if same else "suspected", "measured", because, "counters")
-
-
 def _measures(checkpoints: tuple[Checkpoint, ...], found: Fitting | None) -> tuple[Measure, ...]:
     measures = [Measure("checkpoints compared", len(checkpoints))]
     if found is not None:
@@ -225,9 +171,8 @@ def _measures(checkpoints: tuple[Checkpoint, ...], found: Fitting | None) -> tup
     return tuple(measures)
 
 
-def _tables(checkpoints: tuple[Checkpoint, ...], found: Fitting | None) -> tuple[Table, ...]:
-    rows = tuple((c.path.name, c.epoch, c.step, c.optimizer.step if c.optimizer else None) for c in checkpoints)
-    tables = [Table("counters by checkpoint", ("checkpoint", "epoch", "step", "optimizer step"), rows)]
+def _tables(found: Fitting | None) -> tuple[Table, ...]:
+    tables = []
     if found is not None and (found.missing or found.shapes or found.unexpected) and not found.prefix:
         named = (("missing", found.missing), ("another shape", found.shapes), ("in the file alone", found.unexpected))
         rows_ = tuple((what, name) for what, names in named for name in names[:50])
@@ -235,14 +180,8 @@ def _tables(checkpoints: tuple[Checkpoint, ...], found: Fitting | None) -> tuple
     return tuple(tables)
 
 
-def _facts(last: Checkpoint, found: Fitting | None, restart: tuple[Checkpoint, Checkpoint] | None) -> dict[str, str]:
+def _facts(last: Checkpoint, found: Fitting | None) -> dict[str, str]:
     facts = {"checkpoint": last.path.name}
-    if restart is not None:
-        before = restart[0]
-        facts |= {
-            "checkpoint": before.path.name,
-            "step": str(before.step),
-        }
-    elif found is not None and (found.missing or found.shapes):
+    if found is not None and (found.missing or found.shapes):
         facts["layers"] = ", ".join((*found.missing, *found.shapes)[:4])
     return facts

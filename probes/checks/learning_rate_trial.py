@@ -120,7 +120,7 @@ def _recipe(last: Checkpoint | None) -> Recipe | None:
     lr = max(moments.option(group, "initial_lr", 0.0), moments.option(group, "lr", 0.0))
     if family is None or not 0 < lr < math.inf:
         return None
-    group = {**group, "weight_decay": moments.option(group, "weight_decay", 0.0), "decoupled": bool(state.decoupled)}
+    group = {**group, "weight_decay": moments.option(group, "weight_decay", 0.0), "decoupled": state.kind == "adamw"}
     return Recipe(family, lr, group)
 
 

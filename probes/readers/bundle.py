@@ -25,6 +25,9 @@ SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
 
+SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
+"""A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
+
 DATA_NAMES = frozenset(
     [
         "x",
@@ -99,8 +102,8 @@ class Bundle:
     step: int | None = None
     epoch: int | None = None
     hyper: dict[str, Any] = field(default_factory=dict)
-    schedulers: list[Any] = field(default_factory=list)
-    scalers: list[Any] = field(default_factory=list)
+    schedulers: list[dict[str, Any]] = field(default_factory=list)
+    scaler: dict[str, Any] | None = None
     unread: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -120,17 +123,13 @@ class Bundle:
             self.warnings.append(f"{len(faults) - MOST_WARNINGS} more tensors were left out in the same way.")
         return {name: tensor for name, tensor in found.items() if not tensor.fault}
 
-    def note_state(self, node: dict[Any, Any]) -> None:
+    def note_state(self, path: tuple[str, ...], node: dict[Any, Any]) -> None:
         """Keeps the values of a scheduler's or a gradient scaler's state, under whatever key it was saved."""
-        if "last_epoch" in node and not {"_step_count", "num_bad_epochs"}.isdisjoint(node):
-            self.schedulers.append(simplify(node, [1000]))
-        elif "scale" in node and "_growth_tracker" in node:
-            self.scalers.append(simplify(node, [1000]))
-
-    def states(self) -> dict[str, Any]:
-        """{"scheduler": values, "scaler": values} of those that were found; lists of them where there are several."""
-        found = {"scheduler": self.schedulers, "scaler": self.scalers}
-        return {key: states[0] if len(states) == 1 else states for key, states in found.items() if states}
+        if "last_epoch" in node and not {"_step_count", "num_bad_epochs", "_schedulers"}.isdisjoint(node):
+            if "_schedulers" not in path:  # the parts of a sequence count for themselves
+                self.schedulers.append(simplify(node, [1000]))
+        elif self.scaler is None:
+            self.scaler = scaler_state(simplify(node, [1000])) if SCALERS & node.keys() else None
 
     def limit_views(self) -> None:
         """Marks tensors that would make reading take far longer than the file is long (see `MOST_VIEWS`)."""
@@ -156,6 +155,19 @@ class Bundle:
                 yield from (slot for slot in slots if isinstance(slot, LazyTensor))
 
 
+def scaler_state(found: dict[str, Any]) -> dict[str, Any] | None:
+    """A gradient scaler's state under torch's names: torch's own, apex's or DeepSpeed's; None if it is none of them."""
+    if {"scale", "_growth_tracker"} <= found.keys():
+        return found
+    if {"loss_scale", "unskipped"} <= found.keys():
+        return {"scale": found["loss_scale"], "_growth_tracker": found["unskipped"]}
+    now, last = found.get("cur_iter"), found.get("last_overflow_iter")
+    if "cur_scale" in found and type(now) is int and type(last) is int:
+        since = now - last - 1
+        return {"scale": found["cur_scale"], "_growth_tracker": since, "growth_interval": found.get("scale_window")}
+    return None
+
+
 def take_apart(tree: Any) -> Bundle:
     """Finds the parts of an object tree. Never follows an object twice, nor deeper than 64 levels."""
     bundle, seen = Bundle(), set[int]()
@@ -178,7 +190,7 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         if is_optimizer(node):
             bundle.optimizers[key] = node
             return []
-        bundle.note_state(node)
+        bundle.note_state(path, node)
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
@@ -187,7 +199,7 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         return _children(path, node)
     if isinstance(node, Inert):
         if isinstance(node.state, dict):
-            bundle.note_state(node.state)
+            bundle.note_state(path, node.state)
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module
             return []

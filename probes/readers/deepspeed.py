@@ -23,7 +23,7 @@ from .archive import Archive
 from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
 from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping, shown, tensor
-from .optimizer_state import optimizer_kind
+from .optimizer_state import optimizer_kind, step_count
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip
 
@@ -126,7 +126,9 @@ def _checkpoint(folder: Path, model: dict[Any, Any], ranks: list[dict[Any, Any]]
         {name: t for name, t in weights.items() if not t.fault},
         optimizer,
         int(steps) if (steps := scalar(model.get("global_steps"))) is not None else optimizer.step,
-        hyper=bundle.hyper | bundle.states(),
+        hyper=bundle.hyper,
+        schedulers=tuple(bundle.schedulers),
+        scaler=bundle.scaler or take_apart({"loss_scaler": ranks[0].get("loss_scaler")}).scaler,
         refused=tuple(refused),
         warnings=(*warning(refused), *faults[:MOST_WARNINGS]),
     )
@@ -148,7 +150,7 @@ def _cut_all(
         states = [_states(base, None if stage == 3 else group) for base in bases]
         keys = [key for key, value in states[0][0].items() if _is_flat(value)]
         slots = {key: _cut_group(shapes, [[state[key] for state in rank] for rank in states], stage) for key in keys}
-        step = scalar(states[0][0].get("step"))
+        step = step_count(states[0][0].get("step"))
         for name, shape in shapes.items():
             held = {key: slots[key][name].named(f"{name}.{key}") for key in keys}
             own: dict[str, Tensor] = {key: slot for key, slot in held.items() if not slot.fault}

@@ -17,13 +17,12 @@ from ..artifacts import Checkpoint
 from .optimizer_state import attach
 
 MOST_JSON = 32 << 20
-STATES = ("scheduler", "scaler")
 
 
 def is_side_file(checkpoint: Checkpoint) -> bool:
     """Whether a file holds nothing but the state of a scheduler or a gradient scaler."""
     alone = not checkpoint.tensors and checkpoint.optimizer is None
-    return alone and any(key in checkpoint.hyper for key in STATES)
+    return alone and bool(checkpoint.schedulers or checkpoint.scaler)
 
 
 def join_folders(checkpoints: Iterable[Checkpoint], sides: Iterable[Checkpoint]) -> list[Checkpoint]:
@@ -53,6 +52,8 @@ def _join_optimizer(inside: list[Checkpoint]) -> list[Checkpoint]:
         step=model.step if model.step is not None else other.step,
         epoch=model.epoch if model.epoch is not None else other.epoch,
         hyper={**other.hyper, **model.hyper},
+        schedulers=model.schedulers or other.schedulers,
+        scaler=model.scaler or other.scaler,
         refused=(*model.refused, *other.refused),
         warnings=(*model.warnings, *other.warnings, f"its optimizer state was read from {other.path.name} beside it."),
     )
@@ -64,17 +65,17 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     state = _trainer_state(folder / "trainer_state.json")
     step: Any = state.get("global_step")
     epoch: Any = state.get("epoch")
-    found: dict[str, Any] = {}
-    for side in sides:
-        found |= {key: side.hyper[key] for key in STATES if key in side.hyper}
+    schedulers = tuple(s for side in sides for s in side.schedulers)
+    scaler = next((side.scaler for side in sides if side.scaler), None)
+    what = " and ".join(word for word, found in (("scheduler", schedulers), ("scaler", scaler)) if found)
     names = ", ".join(side.path.name for side in sides)
-    more = (f"its {' and '.join(found)} state was read from {names} beside it.",) if found else ()
     return replace(
         checkpoint,
         step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,
         epoch=int(epoch) if checkpoint.epoch is None and _is_count(epoch) else checkpoint.epoch,
-        hyper={**found, **checkpoint.hyper},
-        warnings=(*checkpoint.warnings, *more),
+        schedulers=checkpoint.schedulers or schedulers,
+        scaler=checkpoint.scaler or scaler,
+        warnings=(*checkpoint.warnings, *((f"its {what} state was read from {names} beside it.",) if what else ())),
     )
 
 

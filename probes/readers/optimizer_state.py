@@ -104,13 +104,18 @@ def _slots(state: Any) -> tuple[dict[str, LazyTensor], float | None]:
     """(tensors by key, step count) of one parameter's state."""
     if not isinstance(state, dict):
         return {}, None
-    step = scalar(state.get("step"))
     slots = {
         k: v
         for k, v in state.items()
         if isinstance(k, str) and isinstance(v, LazyTensor) and k != "step" and not v.fault
     }
-    return slots, None if step is None else float(step)
+    return slots, step_count(state.get("step"))
+
+
+def step_count(value: Any) -> float | None:
+    """A parameter's own number of steps; None for what cannot be one."""
+    step = scalar(value)
+    return float(step) if step is not None and 0 <= step < 2**53 else None
 
 
 def _options(group: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from trained import Trained, mlp
 
 from probes import moments, statistics
 from probes.artifacts import Artifacts
+from probes.discover import discover
 
 
 def adam(model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -72,3 +73,18 @@ def test_age_counts_the_steps_since_the_last_gradient():
     c = np.array([moments.floor_after(steps, group) for steps in (0, 75, 151, 400)])
     assert moments.age(c, live, group) == pytest.approx([0, 75, 151, 400], abs=0.5)
     assert c[1] < 1e-8 * 1.1 and c[2] < 1.2e-15
+
+
+@pytest.mark.parametrize(("decay", "mixed"), [(0.01, True), (0.0, False), (0.02, True)])
+def test_an_adamw_that_is_one_only_by_its_decay_is_a_guess(tmp_path, decay, mixed):
+    """A file of an old torch, without the flag that tells Adam from AdamW."""
+    model = mlp()
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=decay)
+    model(torch.ones(2, 16)).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    del state["param_groups"][0]["decoupled_weight_decay"]
+    torch.save({"model": model.state_dict(), "optimizer": state}, tmp_path / "old.pt")
+    found = discover([tmp_path]).checkpoints[0].optimizer
+    assert found.decoupled is None
+    assert moments.mixed(found, found.parameters[0]) == mixed

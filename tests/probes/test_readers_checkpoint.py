@@ -99,6 +99,19 @@ def test_chunks_are_bounded_and_cover_every_row(tmp_path: Path) -> None:
     assert np.array_equal(np.concatenate([rows for _, rows in pieces]), value.numpy())
 
 
+@pytest.mark.parametrize("step", [float("nan"), float("inf"), -3.0, 1e300])
+def test_a_step_count_that_cannot_be_one_is_left_out(tmp_path: Path, step: float) -> None:
+    model = small_model()
+    optimizer = torch.optim.Adam(model.parameters())
+    trained(optimizer, model)
+    state = optimizer.state_dict()
+    state["state"][0]["step"] = torch.tensor(step)
+    torch.save({"model": model.state_dict(), "opt": state}, tmp_path / "c.pt")
+    found = read_checkpoint(tmp_path / "c.pt").optimizer
+    assert found is not None and found.parameters[0].step is None
+    assert found.step == found.parameters[1].step
+
+
 @pytest.mark.parametrize(
     ("make", "kind", "how"),
     [

@@ -79,6 +79,7 @@ def write_deepspeed(folder: Path, stage: int, ranks: int) -> tuple[torch.nn.Modu
         base = {"state": state, "param_groups": options}
         flat = [group[rank] for group in masters]
         inner: dict[str, Any] = {"zero_stage": stage, "partition_count": ranks}
+        inner["loss_scaler"] = {"cur_scale": 256.0, "cur_iter": 4, "last_overflow_iter": 1, "scale_window": 1000}
         if stage == 3:
             inner |= {"fp32_flat_groups": flat, "optimizer_state_dict": base}
         else:
@@ -96,7 +97,8 @@ def test_zero_partitions_give_back_the_weights_and_moments_that_were_trained(
     (checkpoint,) = discover([tmp_path]).checkpoints
     assert checkpoint.format == f"deepspeed-zero{stage}" and checkpoint.step == 4
     assert set(checkpoint.tensors) == set(model.state_dict())
-    assert checkpoint.hyper["scheduler"] == {"last_epoch": 4, "_step_count": 5}
+    assert checkpoint.schedulers == ({"last_epoch": 4, "_step_count": 5},)
+    assert checkpoint.scaler == {"scale": 256.0, "_growth_tracker": 2, "growth_interval": 1000}
     state = checkpoint.optimizer
     assert state is not None and state.kind == "adamw" and state.mapping == "names"
     for name, parameter in model.named_parameters():
@@ -162,11 +164,11 @@ def test_a_folder_of_parts_is_one_checkpoint(
     (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 4, "epoch": 2.0, "log_history": history}))
     checkpoint = only(tmp_path)
     assert (checkpoint.step, checkpoint.epoch) == (4, 2)
-    assert checkpoint.hyper["scheduler"]["_last_lr"] == [0.005]
-    assert checkpoint.hyper["scaler"]["scale"] == 65536.0
+    assert checkpoint.schedulers[0]["_last_lr"] == [0.005]
+    assert checkpoint.scaler is not None and checkpoint.scaler["scale"] == 65536.0
     assert checkpoint.optimizer is not None and checkpoint.optimizer.of("0.weight") is not None
     shown = next(e for e in describe(discover([tmp_path]))["artifacts"] if e["kind"] == "checkpoint")
-    assert shown["hyper"]["scaler"]["_growth_tracker"] == 4
+    assert shown["scaler"]["_growth_tracker"] == 4
 
 
 @pytest.mark.parametrize("key", ["lr_sched", "x", "callbacks"])
@@ -182,15 +184,39 @@ def test_scheduler_and_scaler_are_found_under_any_key(tmp_path: Path, key: str) 
     }
     torch.save({"net": model.state_dict(), key: {"a": [scheduler.state_dict()], "amp": scaler}}, tmp_path / "c.pt")
     checkpoint = read_checkpoint(tmp_path / "c.pt")
-    assert checkpoint.hyper["scheduler"]["T_max"] == 10
-    assert math.isclose(checkpoint.hyper["scaler"]["scale"], 1024.0)
+    assert checkpoint.schedulers[0]["T_max"] == 10
+    assert checkpoint.scaler is not None and math.isclose(checkpoint.scaler["scale"], 1024.0)
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {"amp": {"loss_scaler0": {"loss_scale": 256.0, "unskipped": 9}}},
+        {"loss_scaler": {"cur_scale": 256.0, "cur_iter": 40, "last_overflow_iter": 30, "scale_window": 1000}},
+        {"native_amp_scaling_state": {"scale": torch.tensor(256.0), "_growth_tracker": torch.tensor(9)}},
+    ],
+)
+def test_scalers_of_several_libraries_are_told_in_one_way(tmp_path: Path, saved: dict[str, Any]) -> None:
+    torch.save({"net": trained()[0].state_dict()} | saved, tmp_path / "c.pt")
+    scaler = read_checkpoint(tmp_path / "c.pt").scaler
+    assert scaler is not None and (scaler["scale"], scaler["_growth_tracker"]) == (256.0, 9)
+
+
+def test_the_parts_of_a_scheduler_sequence_are_not_told_apart_from_it(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    warm = torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=5)
+    decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+    both = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], [5])
+    torch.save({"net": model.state_dict(), "lr_schedulers": [both.state_dict()]}, tmp_path / "c.pt")
+    (found,) = read_checkpoint(tmp_path / "c.pt").schedulers
+    assert found["_milestones"] == [5]
 
 
 def test_a_plateau_scheduler_that_was_saved_whole_is_found(tmp_path: Path) -> None:
     model, optimizer = trained()
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=3)
     torch.save({"net": model.state_dict(), "plan": scheduler}, tmp_path / "c.pt")
-    assert read_checkpoint(tmp_path / "c.pt").hyper["scheduler"]["patience"] == 3
+    assert read_checkpoint(tmp_path / "c.pt").schedulers[0]["patience"] == 3
 
 
 def test_a_fastai_bundle_has_its_model_and_optimizer(tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+"""What `inspect` says of a checkpoint beyond its weights."""
+
+from assistant.faces.inspection import lines
+
+
+def test_a_schedule_and_a_loss_scale_are_told_in_a_line_each() -> None:
+    schedule = {"last_epoch": 97, "T_max": 100, "_last_lr": [0.001], "verbose": False}
+    checkpoint = {"path": "c.pt", "kind": "checkpoint", "format": "torch-zip", "schedulers": [schedule]}
+    told = list(lines({"artifacts": [checkpoint | {"scaler": {"scale": 1024.0, "_growth_tracker": 7}}]}))
+    assert "  schedule: last_epoch 97, T_max 100, last_lr [0.001]" in told
+    assert "  loss scale: scale 1024.0, growth_tracker 7" in told
+
+
+def test_a_checkpoint_without_them_says_nothing_of_them() -> None:
+    told = list(lines({"artifacts": [{"path": "c.pt", "kind": "checkpoint", "format": "torch-zip"}]}))
+    assert not any("schedule" in line or "scale" in line for line in told)

@@ -116,8 +116,9 @@ def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:
     values = statistics.of(checkpoint).values(layer.weight)
     if values.constant:
         return "all zero" if values.high == 0 else "all the same"
-    alike = np.allclose(values.rows, values.rows[0], rtol=1e-9) and np.allclose(
-        values.totals, values.totals[0], rtol=1e-9, atol=1e-12
+    size = math.sqrt(values.rows[0] * layer.weight.numel / layer.units)  # at least a row's sum of absolute values
+    alike = np.allclose(values.rows, values.rows[0], rtol=1e-5) and np.allclose(
+        values.totals, values.totals[0], rtol=0, atol=1e-5 * size
     )
     if layer.units >= FEW and layer.weight.shape[1] > 1 and alike:
         rows = np.asarray(layer.weight.array()).reshape(layer.units, -1)

@@ -17,12 +17,13 @@ from .gguf_file import MAGIC as GGUF
 from .gguf_file import read_gguf
 from .keras_file import MAGIC as HDF5
 from .keras_file import is_keras_archive, read_keras
-from .lazy import LazyTensor, Span, shown
+from .lazy import LazyTensor, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
 from .pickle_stream import read_pickle
 from .safetensors_file import looks_like_safetensors, read_safetensors
+from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
 from .torch_zip import is_torch, read_torch_zip
 

@@ -25,6 +25,7 @@ class Opened:
 
     def fill(self, start: int, into: memoryview) -> None:
         """Reads exactly as many bytes as `into` has room for. Raises Unreadable where the file ends too early."""
+        file = None
         try:
             file = self._file or self._open()
             done = 0
@@ -36,6 +37,9 @@ class Opened:
                 done += got
         except OSError as error:
             raise Unreadable(f"reading failed ({error.strerror})", str(self.path), "check the file") from error
+        finally:
+            if file is not None and file is not self._file:
+                file.close()
 
     def _open(self) -> io.FileIO:
         with self._lock:
@@ -43,8 +47,7 @@ class Opened:
                 return self._file
             file = io.FileIO(self.path, "r")
             if Opened._count < MOST_OPEN:
-                Opened._count += 1
-                self._file = file
+                Opened._count, self._file = Opened._count + 1, file
             return file
 
     def _some(self, file: io.FileIO, start: int, into: memoryview) -> int:

@@ -13,8 +13,6 @@ from .artifacts import Array, Floats, Tensor
 BLOCK = 1 << 19
 """Numbers in one block: 2 MB of float32. Smaller ones stay nearer to the processor, but then two threads spend their
 time on handing the interpreter to each other."""
-NARROW = 64
-"""Rows of fewer numbers than this are quicker squared and summed than each multiplied with itself."""
 TINY = 1e-38
 """The mean square (float32) below which squares may have underflowed: they lose precision below 1.2e-38."""
 
@@ -82,7 +80,8 @@ _ones: dict[Any, Array] = {}
 
 
 def _ones_like(numbers: Array, count: int) -> Array:
-    """So many ones: sums are products with them, several times as fast as NumPy's own sums."""
+    """So many ones: sums are products with them, several times as fast as NumPy's own sums. (And `np.dot` lets another
+    thread run meanwhile, which `@` does not.)"""
     held = _ones.get(numbers.dtype)
     if held is None or len(held) < count:
         held = _ones[numbers.dtype] = np.ones(count, numbers.dtype)
@@ -92,16 +91,16 @@ def _ones_like(numbers: Array, count: int) -> Array:
 def row_sums(block: Array) -> Floats:
     """By row; in float64 where float32 overflows."""
     flat = block.reshape(len(block), -1)
-    sums = flat @ _ones_like(flat, flat.shape[1])
+    sums: Array = np.dot(flat, _ones_like(flat, flat.shape[1]))
     if flat.dtype != np.float64 and not np.isfinite(sums).all():
         return row_sums(flat.astype(np.float64))
-    return sums.astype(np.float64, copy=False)
+    return np.asarray(sums, np.float64)
 
 
 def column_sums(block: Array) -> Floats:
     """By column; in float64 where float32 overflows."""
     flat = block.reshape(len(block), -1)
-    sums = (_ones_like(flat, len(flat)) @ flat).reshape(block.shape[1], -1).sum(1, dtype=np.float64)
+    sums = np.dot(_ones_like(flat, len(flat)), flat).reshape(block.shape[1], -1).sum(1, dtype=np.float64)
     if flat.dtype != np.float64 and not np.isfinite(sums).all():
         return column_sums(block.astype(np.float64))
     return np.asarray(sums)
@@ -120,15 +119,6 @@ def squares(block: Array, by_column: bool = False) -> tuple[Array, Floats]:
         if not fine:
             return squares(block.astype(np.float64))
     return found, rows
-
-
-def row_squares(block: Array) -> Floats:
-    """The sums of the squares by row, as good as in float64."""
-    flat = block.reshape(len(block), -1)
-    if flat.shape[1] < NARROW or flat.dtype != np.float32:
-        return squares(block)[1]
-    rows = np.matmul(flat[:, None, :], flat[:, :, None])[:, 0, 0].astype(np.float64)
-    return rows if _good(rows, block, 0) else squares(block.astype(np.float64))[1]
 
 
 def settle() -> None:

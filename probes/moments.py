@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .artifacts import Floats, OptimizerState, ParameterState, Tensor
-from .blocks import row_squares, together
+from .blocks import squares, together
 
 ADAM = ("exp_avg", "exp_avg_sq")
 
@@ -79,4 +79,4 @@ def distance(a: Tensor, b: Tensor) -> float:
     """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
     with np.errstate(all="ignore"):
         apart = (np.subtract(x, y).reshape(1, 1, -1) for _, _, (x, y) in together([a, b]))
-        return math.sqrt(sum(float(row_squares(block)[0]) for block in apart))
+        return math.sqrt(sum(float(squares(block)[1][0]) for block in apart))

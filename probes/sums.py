@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .artifacts import Array, Floats, Tensor
-from .blocks import column_sums, row_squares, row_sums, squares
+from .blocks import column_sums, row_sums, squares
 
 MOST_ROWS = 1 << 22
 MOST_ELEMENTS = 1 << 18
@@ -152,7 +152,7 @@ def look(values: Values, row: int, block: Array, known: Floats | None = None) ->
     values.low, values.high = min(values.low, low), max(values.high, high)
     if low == high == 0:
         return
-    put(values.rows, row, row_squares(block) if known is None else known)
+    put(values.rows, row, squares(block)[1] if known is None else known)
     put(values.totals, row, row_sums(block))
 
 
@@ -167,14 +167,14 @@ def add_momentum(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> t
         put_columns(one, column, square)
     if len(parts) > 1:
         put(sums.along, row, row_sums(np.multiply(*parts)))
-    return (by_row, *map(row_squares, parts[1:]))
+    return (by_row, *(squares(part)[1] for part in parts[1:]))
 
 
 def add_rmsprop(sums: Sums, row: int, column: int, parts: Sequence[Array], bias: float) -> tuple[Floats | None, ...]:
     """Adds a block of square_avg, and of the buffer if there is one. Returns the buffer's squares by row."""
     put(sums.square, row, row_sums(parts[0]) / bias)
     put_columns(sums.column_square, column, parts[0] / bias)
-    known = [row_squares(part) for part in parts[1:]]
+    known = [squares(part)[1] for part in parts[1:]]
     for by_row in known:
         put(sums.step, row, by_row)
     return None, *known

@@ -25,6 +25,7 @@ from .pickle_stream import read_pickle
 from .safetensors_file import looks_like_safetensors, read_safetensors
 from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
+from .torch_tar import looks_like_tar, read_torch_tar
 from .torch_zip import is_torch, read_torch_zip
 
 MOST_PLAIN = 64 << 20
@@ -71,6 +72,8 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
         raise Unreadable(why, str(path), "give the torch or safetensors file instead")
     if MAGIC in head[:20]:
         return _torch(path, *read_torch_legacy(span), "torch-legacy")
+    if looks_like_tar(span.read(0, min(512, span.length))):
+        return _torch(path, *read_torch_tar(span), "torch-tar")
     if head.startswith(HDF5):
         return read_keras(path)
     if head.startswith(GGUF):

@@ -17,13 +17,24 @@ from ..artifacts import Checkpoint
 from .optimizer_state import attach
 
 MOST_JSON = 32 << 20
-STATES = ("scheduler", "scaler")
+STATES = {
+    "scheduler": "the state of a learning-rate scheduler",
+    "scaler": "the state of a gradient scaler",
+    "training_args": "the arguments of the training",
+    "random": "the states of the random number generators",
+}
+"""What a file beside the model may hold, by its key in `hyper`."""
 
 
 def is_side_file(checkpoint: Checkpoint) -> bool:
-    """Whether a file holds nothing but the state of a scheduler or a gradient scaler."""
+    """Whether a file holds nothing but what `STATES` lists."""
     alone = not checkpoint.tensors and checkpoint.optimizer is None
     return alone and any(key in checkpoint.hyper for key in STATES)
+
+
+def said(side: Checkpoint) -> str:
+    """What it holds, in words."""
+    return " and ".join(words for key, words in STATES.items() if key in side.hyper)
 
 
 def join_folders(checkpoints: Iterable[Checkpoint], sides: Iterable[Checkpoint]) -> list[Checkpoint]:
@@ -66,9 +77,10 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     epoch: Any = state.get("epoch")
     found: dict[str, Any] = {}
     for side in sides:
-        found |= {key: side.hyper[key] for key in STATES if key in side.hyper}
-    names = ", ".join(side.path.name for side in sides)
-    more = (f"its {' and '.join(found)} state was read from {names} beside it.",) if found else ()
+        found |= {key: side.hyper[key] for key in STATES if key in side.hyper and key != "random"}
+    more = tuple(
+        f"{said(side)} was read from {side.path.name} beside it." for side in sides if "random" not in side.hyper
+    )
     return replace(
         checkpoint,
         step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,

@@ -59,8 +59,8 @@ class Opened:
 
     def __del__(self) -> None:
         if self._file is not None:
-            Opened._count -= 1
             self._file.close()
+            type(self)._count -= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None) 
             progress(min(1.0, done / max(1, total)), f"{done / 1e9:.1f} of {total / 1e9:.1f} GB looked at")
 
     settle()
-    threads = min(THREADS, os.cpu_count() or 1)
+    alone = os.environ.get("OPENBLAS_NUM_THREADS") == "1"  # else its threads and ours wait for each other
+    threads = min(THREADS, os.cpu_count() or 1) if alone else 1
     if total < WORTH_THREADS or threads < 2:
         for _, job in jobs:
             _do(job)

@@ -16,8 +16,8 @@ THREADS = 2
 """NumPy lets go of the interpreter while it computes; more threads than two wait for memory."""
 REPORT_EVERY = 0.1
 """Seconds."""
-WORTH_THREADS = 8 << 20
-"""Bytes below which starting threads costs more than it saves."""
+WORTH_THREADS = 1 << 19
+"""Bytes of the average tensor below which two threads mostly wait for each other."""
 
 
 def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None) -> None:
@@ -38,7 +38,7 @@ def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None) 
     settle()
     alone = os.environ.get("OPENBLAS_NUM_THREADS") == "1"  # else its threads and ours wait for each other
     threads = min(THREADS, os.cpu_count() or 1) if alone else 1
-    if total < WORTH_THREADS or threads < 2:
+    if total < WORTH_THREADS * len(jobs) or threads < 2:
         for _, job in jobs:
             _do(job)
             report()

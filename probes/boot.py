@@ -34,6 +34,7 @@ def main() -> None:
         error = {"what": why, "where": sys.executable, "do": "give --python an interpreter with torch and numpy"}
         print(json.dumps({"fatal": error}))
         return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two of our own threads share the work; torch does not use it
     spec = importlib.util.spec_from_file_location(
         PACKAGE, str(here / "__init__.py"), submodule_search_locations=[str(here)]
     )

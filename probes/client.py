@@ -48,6 +48,7 @@ class Worker:
         memory_mb: its limit of memory where the system has one; 0 for none.
         probe_timeout_s: how long one probe may take.
         trust: unpickle torch files whole where the safe reader leaves something out; runs the code that they name.
+        on_progress: told how far a call is that brings no callback of its own; 1 at its end, however that came about.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class Worker:
         memory_mb: int = 8192,
         probe_timeout_s: float = 120.0,
         trust: bool = False,
+        on_progress: Progress | None = None,
     ) -> None:
-        self._trust = trust
+        self._trust, self.on_progress = trust, on_progress
         self._python, self._memory_mb, self._timeout = python or sys.executable, memory_mb, probe_timeout_s
         self._lock = threading.RLock()
         self._child: _Child | None = None
@@ -151,6 +153,14 @@ class Worker:
 
     def _call(self, request: Message, timeout: float, on_progress: Progress | None) -> Any:
         """The result of one request. Raises _Died, or Unreadable as the worker said."""
+        tell = on_progress or self.on_progress
+        try:
+            return self._answer(request, timeout, tell)
+        finally:
+            if tell is not None:
+                tell(1.0)
+
+    def _answer(self, request: Message, timeout: float, tell: Progress | None) -> Any:
         if self._child is None or not self._child.alive:
             if self._child is not None:
                 self._child.close()
@@ -172,8 +182,10 @@ class Worker:
                 child.close()
                 raise Unreadable(**reply["fatal"])
             if "progress" in reply:
-                if on_progress is not None:
-                    on_progress(reply["progress"], reply["text"])
+                if request["do"] == "open":  # files may be of any size: as long as it goes on, it may
+                    deadline = time.monotonic() + timeout
+                if tell is not None:
+                    tell(reply["progress"], reply["text"])
             elif "died" in reply:
                 child.close()
                 if self._cancelled.is_set():

@@ -11,6 +11,7 @@ from .artifacts import Artifacts, Checkpoint, Log, Progress, Series
 from .errors import Unreadable
 from .finding import plain
 from .names import direction
+from .reading import gather
 
 
 def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str, Any]:
@@ -19,10 +20,9 @@ def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str
     Checkpoints have every weight looked at once for values that are not finite.
     """
     entries: list[dict[str, Any]] = []
-    for place, checkpoint in enumerate(artifacts.checkpoints):
-        if progress is not None:
-            progress(place / len(artifacts.checkpoints), f"looking at {checkpoint.path.name}")
-        entries.append(_checkpoint(checkpoint))
+    if artifacts.checkpoints:
+        gather(artifacts.checkpoints, progress)
+    entries += [_checkpoint(checkpoint) for checkpoint in artifacts.checkpoints]
     entries += [_log(log) for log in artifacts.logs]
     target = artifacts.target or artifacts.target_candidate
     if target is not None:

@@ -14,7 +14,7 @@ from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
 from .errors import Unreadable
 from .readers.checkpoint import IsData, read_checkpoint
 from .readers.deepspeed import is_deepspeed, is_partition, read_deepspeed
-from .readers.folders import is_side_file, join_folders
+from .readers.folders import is_side_file, join_folders, said
 from .readers.gguf_file import MAGIC as GGUF
 from .readers.keras_file import MAGIC as HDF5
 from .readers.log import read_log
@@ -23,6 +23,7 @@ from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
 from .readers.tensorboard import is_events, read_tensorboard
 from .readers.text import read_text
+from .readers.torch_tar import looks_like_tar
 from .readers.trusted import read_trusted
 
 DEEPEST = 8
@@ -198,18 +199,19 @@ def _regular(file: Path) -> int:
 
 def _may_be_checkpoint(head: bytes, size: int) -> bool:
     zipped, pickled = head[:4] == b"PK\x03\x04", head[:1] == b"\x80" and head[1:2] in b"\x00\x01\x02\x03\x04\x05"
-    named = head.startswith((HDF5, GGUF)) or looks_like_onnx(head) or b"torch.distributed.checkpoint" in head
+    named = (
+        head.startswith((HDF5, GGUF))
+        or looks_like_onnx(head)
+        or looks_like_tar(head)
+        or b"torch.distributed.checkpoint" in head
+    )
     tensors = len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size
-    return zipped or pickled or named or tensors
+    return zipped or pickled or named or tensors or b"torch.distributed.checkpoint" in head
 
 
 def _unsupported(file: Path, head: bytes) -> Iterator[tuple[bool, str]]:
     """(whether it is this format, the sentence about it) for the formats that are recognised and not read."""
     yield from ((head.startswith(magic), why) for magic, why in _OTHER_FORMATS)
-    tar = (
-        "a tar file; unpack it first (if torch 0.1 wrote it as a checkpoint, load it and save it again with torch 2.5)"
-    )
-    yield head[257:262] == b"ustar", tar
     damaged = file.suffix == ".safetensors" and not _may_be_checkpoint(head, file.stat().st_size)
     yield damaged, "a safetensors file that is cut short or damaged; copy or save it again"
     alone = file.suffix == ".distcp" and not (file.parent / ".metadata").is_file()
@@ -282,8 +284,7 @@ def _take_deepspeed(folder: Path, files: list[Path], found: _Found) -> None:
 def _artifacts(found: _Found, target: Path | None) -> Artifacts:
     folders = {checkpoint.path.parent for checkpoint in found.checkpoints}
     lonely = [side for side in found.sides if side.path.parent not in folders]
-    why = "no model weights, only the state of a learning-rate scheduler or gradient scaler"
-    found.unknown.extend(Unknown(side.path, f"{why}; give the whole folder") for side in lonely)
+    found.unknown.extend(Unknown(s.path, f"no model weights, only {said(s)}; give the whole folder") for s in lonely)
     if len(found.unknown) > MOST_UNKNOWN:
         found.warnings.append(f"{len(found.unknown) - MOST_UNKNOWN} more files were not understood.")
     scripts = sorted(found.scripts, key=lambda s: ("train" not in s.path.stem.lower(), len(s.path.parts), s.path))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from . import moments, statistics
-from .artifacts import Artifacts, Checkpoint, OptimizerState, Series
+from .artifacts import Artifacts, Checkpoint, OptimizerState, Series, Tensor
+from .blocks import blocks
 from .layers import parameters
 from .moments import betas, option
 from .schedules import schedules
@@ -62,7 +63,7 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
             continue
         was, now = statistics.of(before).values(start), statistics.of(after).values(end)
         most = reach(first, last, rate, state.groups[own.group], was.largest)
-        if most < was.largest + now.largest and now.zeros - was.zeros <= PRUNED * now.numel:
+        if most < was.largest + now.largest and _zeros(end) - _zeros(start) <= PRUNED * now.numel:
             found.append(Reach(name, moments.apart(start, end)[1], most, last - first))
     return found
 
@@ -99,3 +100,8 @@ def highest(before: Checkpoint, after: Checkpoint, groups: tuple[Group, Group], 
         return None
     top = max(*ends, *known, *values, *(t for t in tops if t is not None))
     return top if math.isfinite(top) and top > 0 else None
+
+
+def _zeros(tensor: Tensor) -> int:
+    """Entries that are exactly 0: many new ones are pruning."""
+    return sum(int(block.size - np.count_nonzero(block)) for _, _, block in blocks(tensor))

@@ -4,18 +4,18 @@ Adam keeps exp_avg m and exp_avg_sq v. With t the tensor's own step, m^ = m/(1-b
 weighted means of the gradient and of its square over about the last 1/(1-b1) and 1/(1-b2) steps. So sqrt(sum v^) is
 the RMS norm of the tensor's gradient, and c = sum m^2 / sum v^ says how far the gradients agree (noise: about
 (1-b1)/(1+b1)); after the last gradient c falls by b1^2/b2 a step. All sums are in float64: float32 squares of m
-underflow after some 450 steps without a gradient.
+underflow after some 450 steps without a gradient (`blocks` sees to it).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .artifacts import Array, Floats, OptimizerState, ParameterState, Tensor
+from .artifacts import Floats, OptimizerState, ParameterState, Tensor
+from .blocks import squares, together
 
 ADAM = ("exp_avg", "exp_avg_sq")
 
@@ -64,29 +64,6 @@ def mixed(state: OptimizerState, parameter: ParameterState) -> bool:
     return guessed or coupled(state, group) != 0
 
 
-def together(*tensors: Tensor, limit: int = 8 << 20) -> Iterator[tuple[int, tuple[Floats, ...]]]:
-    """The rows of tensors of one shape side by side, as (first row, float64 arrays), in bounded memory."""
-    streams = [t.chunks(limit) for t in tensors[1:]]
-    left: list[Array | None] = [None for _ in streams]
-    for first, rows in tensors[0].chunks(limit):
-        parts = [_real(rows)]
-        for i, stream in enumerate(streams):
-            held = left[i]
-            pieces, count = ([] if held is None else [held]), (0 if held is None else len(held))
-            while count < len(rows):
-                _, more = next(stream)
-                pieces.append(more)
-                count += len(more)
-            block = np.concatenate(pieces)
-            parts.append(_real(block[: len(rows)]))
-            left[i] = block[len(rows) :] if count > len(rows) else None
-        yield first, tuple(parts)
-
-
-def _real(rows: Array) -> Floats:
-    return np.asarray(np.abs(rows) if np.iscomplexobj(rows) else rows, dtype=np.float64)
-
-
 def coherence(agree: Floats, square: Floats) -> Floats:
     """c = sum m^2 / sum v^ by row; 0 where v is exactly 0 (no gradient since the optimizer started)."""
     return np.divide(agree, square, out=np.zeros_like(agree), where=square > 0)
@@ -113,8 +90,9 @@ def distance(a: Tensor, b: Tensor) -> float:
 def apart(a: Tensor, b: Tensor) -> tuple[float, float]:
     """(Euclidean distance, largest absolute difference of an entry) of two tensors of one shape."""
     square, largest = 0.0, 0.0
-    for _, (x, y) in together(a, b):
-        gap = np.abs(x - y)
-        square += float((gap**2).sum())
-        largest = max(largest, float(gap.max(initial=0.0)))
+    with np.errstate(all="ignore"):
+        for _, _, (x, y) in together([a, b]):
+            gap = np.subtract(x, y).reshape(1, 1, -1)
+            square += float(squares(gap)[1][0])
+            largest = max(largest, float(np.abs(gap).max(initial=0.0)))
     return math.sqrt(square), largest

@@ -12,8 +12,9 @@ from typing import Any
 from .artifacts import Artifacts, Checkpoint
 from .errors import Unreadable
 from .readers.archive import Archive
-from .readers.lazy import LazyTensor, Span
+from .readers.lazy import LazyTensor
 from .readers.numpy_archive import read_npz
+from .readers.span import Span
 from .readers.torch_zip import is_torch, read_torch_zip
 
 TRAIN = re.compile(r"(^|[^a-z])(tr|train|training)([^a-z]|$)")

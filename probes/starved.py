@@ -14,7 +14,8 @@ import numpy as np
 from . import moments, statistics
 from .artifacts import Array, Checkpoint, Floats, OptimizerState
 from .layers import Layer, depth
-from .statistics import Statistics, Sums
+from .statistics import Statistics
+from .sums import Sums
 
 DEAD_STEPS = 151
 """Steps without gradient after which a unit counts as dead: coherence 1e-15 at Adam's default betas."""
@@ -96,7 +97,7 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
 def _pruned(checkpoint: Checkpoint, layer: Layer) -> bool:
     """Whether it, or the layer that reads its units, is all zero: removed on purpose, so no gradient is to be had."""
     values = statistics.of(checkpoint).values
-    return any(t is not None and t.numel and values(t).zeros == t.numel for t in (layer.weight, layer.next))
+    return any(t is not None and t.numel and values(t).zero for t in (layer.weight, layer.next))
 
 
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:

@@ -53,10 +53,12 @@ def knowledge_base(args: argparse.Namespace) -> KnowledgeBase:
 
 
 def worker(args: argparse.Namespace) -> Worker:
-    """The worker process, not started yet."""
+    """The worker process, not started yet; it tells a terminal how far long work is."""
     from probes.client import Worker
 
-    return Worker(python=args.python, trust=args.trust)
+    from ..progress import on_terminal
+
+    return Worker(python=args.python, trust=args.trust, on_progress=on_terminal())
 
 
 def consult(args: argparse.Namespace, process: Worker, file: SessionFile | None = None) -> Consult:

@@ -95,7 +95,7 @@ class Chat:
         last = [-1.0]
 
         def progress(fraction: float, text: str = "") -> None:
-            if fraction - last[0] >= 0.25 and 0 < fraction < 1:
+            if fraction - last[0] >= 0.25 and 0 < fraction < 1:  # lines, for the transcript; a bar would vanish
                 last[0] = fraction
                 self.print(f"  {100 * fraction:.0f} % {visible_lines(text, 60)}".rstrip())
 

@@ -32,6 +32,7 @@ from ..engine.steps import FILES, Ask, Diagnosis, End, Measure, Request
 from ..errors import Refused
 from ..faces.markdown import render as markdown
 from ..faces.plain import render
+from ..progress import Bar
 from ..store import SessionFile, find, recent
 from ..visible import visible, visible_lines
 from ..words import Block, Figure, Text
@@ -73,6 +74,7 @@ class DoctorApp(App[None]):
         super().__init__()
         self.args = args
         self.process = new_worker(args)
+        self.process.on_progress = Bar(lambda line: self.call_from_thread(self.progress, line), quiet=0.5)
         self.consult: Consult | None = None
         self.busy = False
         if os.environ.get("NO_COLOR"):
@@ -170,7 +172,7 @@ class DoctorApp(App[None]):
             case Measure():
                 self.progress(f"{consult.question()} ...")
                 self.ask("Measuring. You can read on: F3 shows what was measured, F7 stops.", ())
-                self.start(lambda: consult.measure(step, self.on_progress), "measure")
+                self.start(lambda: consult.measure(step), "measure")
             case Diagnosis(belief=belief):
                 self.say(*consult.diagnosis(belief))
                 consult.shown()
@@ -277,10 +279,6 @@ class DoctorApp(App[None]):
         blocks = [b for b in say.finding(self.consult.kb, finding, figures=False) if isinstance(b, Text)]
         short = [b for b in blocks if b.style != "item"][:5]
         self.say(*short, *(Figure(p) for p in finding.plots[:1]))
-
-    def on_progress(self, fraction: float, text: str = "") -> None:
-        """From the thread of a probe."""
-        self.call_from_thread(self.progress, f"{100 * fraction:3.0f} %  {visible(text, 60)}")
 
     def progress(self, text: str) -> None:
         """The line above the question; "" hides it."""

@@ -36,13 +36,15 @@ from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..layers import Layer, called, depth
 from ..outcome import outcome
-from ..statistics import Values
+from ..sums import Values
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("bad-initialization",)
 COST = "file"
 DIRECTIONS = 64
 SAME, PARALLEL = 1e-9, 1e-4
+SUMS = 1e-5
+"""How far the shared pass's sums of two equal rows may lie apart: they are of float32 squares."""
 FEW_INPUTS, FEW_UNITS = 8, 4
 LARGE, BUDGET = 1 << 22, 1 << 24
 """Weights of one layer, and of all layers together, that are looked through for near twins."""
@@ -113,8 +115,8 @@ def _may_have_copies(values: Values) -> bool:
     alive = values.rows > 0
     squares, totals = values.rows[alive], values.totals[alive] / np.sqrt(values.rows[alive])
     order = np.lexsort((squares, totals))
-    alike = np.abs(np.diff(totals[order])) <= SAME
-    return bool((alike & (np.abs(np.diff(squares[order])) <= SAME * squares[order][1:])).any())
+    alike = np.abs(np.diff(totals[order])) <= SUMS * np.sqrt(values.numel / len(values.rows))
+    return bool((alike & (np.abs(np.diff(squares[order])) <= SUMS * squares[order][1:])).any())
 
 
 def _compare(layer: Layer, small: bool) -> Copies:

@@ -47,7 +47,6 @@ JUMPED = 3.0
 """A first loss above so many times chance comes from weights (or inputs) that are too large."""
 FARTHEST = 7.3
 """Adam's largest move of one entry in one step, in learning rates, at betas .9/.999 (Cauchy-Schwarz; attained)."""
-FEW = 4
 ENOUGH = 500
 """Entries below which a matrix that has moved a little still looks untouched, where no optimizer state says more."""
 

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 
 from ..errors import Unreadable
-from .lazy import Span
+from .span import Span
 
 LARGEST_DIRECTORY = 24 << 20
 """Bytes of the table of members: a checkpoint of 300,000 tensors needs as many, and it is read in seconds."""

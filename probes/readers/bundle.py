@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .fastai import as_torch
 from .lazy import LazyTensor, shown
 from .pickle_stream import Inert, Name
 from .torch_values import number_list, scalar
@@ -24,6 +25,7 @@ MOST_VIEWS = 16
 SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
+MOST_UNREAD = 200
 
 SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
 """A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
@@ -178,23 +180,36 @@ def take_apart(tree: Any) -> Bundle:
         if isinstance(node, dict | list | Inert | tuple):
             seen.add(id(node))
         queue.extend(_look(bundle, path, node))
-    if isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
+    if _is_random_state(tree):
+        bundle.models.clear()
+        bundle.hyper["random"] = "the states of the random number generators"
+    elif isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
         _read_settings(bundle, tree)
+    elif isinstance(tree, Inert) and tree.name.endswith("TrainingArguments") and isinstance(tree.state, dict):
+        bundle.hyper["training_args"] = simplify(tree.state, [20_000])
     return bundle
+
+
+def _is_random_state(tree: Any) -> bool:
+    """Whether it is what Trainer (`rng_state.pth`) or accelerate (`random_states_0.pkl`) keep to resume exactly."""
+    keys = tree.keys() if isinstance(tree, dict) else set()
+    return {"python", "numpy", "cpu"} <= keys or {"random_state", "numpy_random_seed"} <= keys
 
 
 def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], Any]]:
     """Takes what `node` is; otherwise returns the children to look at."""
     key = ".".join(path)
     if isinstance(node, dict):
-        if is_optimizer(node):
-            bundle.optimizers[key] = node
+        if (optimizer := node if is_optimizer(node) else as_torch(node)) is not None:
+            bundle.optimizers[key] = optimizer
             return []
         bundle.note_state(path, node)
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
             bundle.models[key] = {str(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
+            others = (k for k, v in node.items() if not isinstance(v, LazyTensor | dict | Inert) and v is not None)
+            bundle.unread += [".".join((*path, str(k)[:200])) for k in others][:MOST_UNREAD]
             return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
         return _children(path, node)
     if isinstance(node, Inert):
@@ -288,10 +303,10 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
         )
         bundle.epoch = None
     parts = [*bundle.models, *bundle.optimizers]
-    budget = [20_000]
+    budget, lost = [20_000], list[str]()
     for key, value in tree.items():
         name = str(key)[:200] if isinstance(key, str | int | float) else "?"
-        plain = simplify(value, budget)
+        plain = simplify(value, budget, path=name, lost=lost)
         if any(part == name or part.startswith(name + ".") for part in parts):
             if isinstance(value, dict) and name not in parts and plain not in (None, {}):
                 bundle.hyper[name] = plain
@@ -299,6 +314,9 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
             bundle.unread.append(name)
         else:
             bundle.hyper[name] = plain
+    known = {*bundle.unread, *bundle.hyper}
+    within = (path for path in lost if not any(path == part or path.startswith(f"{part}.") for part in parts))
+    bundle.unread += [path for path in within if path not in known][:MOST_UNREAD]
 
 
 def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
@@ -309,28 +327,33 @@ def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
     return None
 
 
-def simplify(value: Any, budget: list[int], depth: int = 0) -> Any:
-    """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such."""
+def simplify(value: Any, budget: list[int], depth: int = 0, path: str = "", lost: list[str] | None = None) -> Any:
+    """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such.
+
+    Args:
+        budget: how many values may still be looked at.
+        lost: gets the paths, below `path`, of what could not be shown.
+    """
     budget[0] -= 1
-    if budget[0] < 0 or depth > 8:
-        return None
     if isinstance(value, str):
         return value[:2000]
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Name):
-        return value.text
-    if (number := scalar(value)) is not None:
-        return number
-    if (numbers := number_list(value)) is not None:
-        return numbers[:10_000]
-    if isinstance(value, Inert):
-        return simplify(value.state if isinstance(value.state, dict) else value.items or None, budget, depth + 1)
-    if isinstance(value, dict):
-        pairs = (
-            (str(k)[:200], simplify(v, budget, depth + 1)) for k, v in value.items() if isinstance(k, str | int | float)
-        )
-        return {k: v for k, v in pairs if v is not None}
-    if isinstance(value, list | tuple):
-        return [simplify(v, budget, depth + 1) for v in value[:10_000]]
+    if budget[0] >= 0 and depth <= 8:
+        if isinstance(value, Name):
+            return value.text
+        if (number := scalar(value)) is not None:
+            return number
+        if (numbers := number_list(value)) is not None:
+            return numbers[:10_000]
+        if isinstance(value, Inert) and (inner := value.state if isinstance(value.state, dict) else value.items):
+            return simplify(inner, budget, depth + 1, path, lost)
+        if isinstance(value, dict):
+            named = ((str(k)[:200], v) for k, v in value.items() if isinstance(k, str | int | float))
+            pairs = ((k, simplify(v, budget, depth + 1, f"{path}.{k}", lost)) for k, v in named)
+            return {k: v for k, v in pairs if v is not None}
+        if isinstance(value, list | tuple):
+            return [simplify(v, budget, depth + 1, f"{path}.{i}", lost) for i, v in enumerate(value[:10_000])]
+    if lost is not None and len(lost) < MOST_UNREAD:
+        lost.append(path)
     return None

@@ -17,13 +17,15 @@ from .gguf_file import MAGIC as GGUF
 from .gguf_file import read_gguf
 from .keras_file import MAGIC as HDF5
 from .keras_file import is_keras_archive, read_keras
-from .lazy import LazyTensor, Span, shown
+from .lazy import LazyTensor, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
 from .pickle_stream import read_pickle
 from .safetensors_file import looks_like_safetensors, read_safetensors
+from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
+from .torch_tar import looks_like_tar, read_torch_tar
 from .torch_zip import is_torch, read_torch_zip
 
 MOST_PLAIN = 64 << 20
@@ -70,6 +72,8 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
         raise Unreadable(why, str(path), "give the torch or safetensors file instead")
     if MAGIC in head[:20]:
         return _torch(path, *read_torch_legacy(span), "torch-legacy")
+    if looks_like_tar(span.read(0, min(512, span.length))):
+        return _torch(path, *read_torch_tar(span), "torch-tar")
     if head.startswith(HDF5):
         return read_keras(path)
     if head.startswith(GGUF):

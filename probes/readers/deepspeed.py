@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from ..errors import Unreadable
 from .archive import Archive
 from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
-from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping, shown, tensor
+from .lazy import LazyTensor, Room, Storage, dense, itemsize, overlapping, shown, tensor
 from .optimizer_state import optimizer_kind, step_count
+from .span import Span
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip
 
@@ -38,23 +38,9 @@ class JoinedTensor(LazyTensor):
 
     pieces: Flat = field(default_factory=list)
 
-    def array(self) -> Array:
-        """The whole tensor. Raises Unreadable."""
-        return self._numbers(0, self.numel).reshape(self.shape)
-
-    def chunks(self, limit: int = 8 << 20) -> Iterator[tuple[int, Array]]:
-        """Rows in order; see `artifacts.Tensor`. Raises Unreadable."""
-        if not self.numel:
-            return
-        rows = self.shape[0] if self.shape else 1
-        width = self.numel // rows
-        step = max(1, limit // (width * self.itemsize))
-        for row in range(0, rows, step):
-            count = min(step, rows - row)
-            yield row, self._numbers(row * width, count * width).reshape(count, width)
-
-    def _numbers(self, start: int, count: int) -> Array:
-        parts = [piece.array() for piece in cut(self.pieces, start, count)]
+    def _read(self, first: int, count: int, room: Room | None = None) -> Array:
+        self._check()
+        parts = [piece.array() for piece in cut(self.pieces, first, count)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

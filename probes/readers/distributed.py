@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import numpy as np
 from ..artifacts import Array
 from ..errors import Unreadable
 from .archive import Archive
-from .lazy import LazyTensor, Span, Storage, dense, itemsize, overlapping
+from .lazy import LazyTensor, Storage, dense, itemsize, overlapping
 from .pickle_stream import Inert, Name, read_pickle
+from .span import Span
 from .torch_values import BUILDERS
 from .torch_zip import is_torch, read_torch_zip
 
@@ -55,6 +56,19 @@ class ShardedTensor(LazyTensor):
         if self.numel:
             rows = self.shape[0] if self.shape else 1
             yield 0, self.array().reshape(rows, -1)
+
+    @property
+    def layout(self) -> Hashable:
+        """The same for tensors that are cut alike."""
+        return self.shape, tuple((offsets, piece.layout) for offsets, piece in self.pieces)
+
+    def blocks(self, most: int) -> Iterator[tuple[int, int, Array]]:
+        """See `LazyTensor.blocks`: chunk by chunk of the folder, wherever they lie."""
+        self._check()
+        for offsets, piece in self.pieces:
+            row, column, *_ = *offsets, 0, 0
+            for inner_row, inner_column, numbers in piece.blocks(most):
+                yield row + inner_row, column + inner_column, numbers
 
 
 def is_distributed(metadata: Path) -> bool:

@@ -20,9 +20,19 @@ MOST_JSON = 32 << 20
 
 
 def is_side_file(checkpoint: Checkpoint) -> bool:
-    """Whether a file holds nothing but the state of a scheduler or a gradient scaler."""
+    """Whether a file holds no model and no optimizer, but something that is saved beside them."""
     alone = not checkpoint.tensors and checkpoint.optimizer is None
-    return alone and bool(checkpoint.schedulers or checkpoint.scaler)
+    return alone and bool(said(checkpoint) or "random" in checkpoint.hyper)
+
+
+def said(side: Checkpoint) -> str:
+    """What a side file tells of the checkpoint, in words; states of random number generators tell nothing."""
+    held = (
+        (side.schedulers, "the state of a learning-rate scheduler"),
+        (side.scaler, "the state of a gradient scaler"),
+        ("training_args" in side.hyper, "the arguments of the training"),
+    )
+    return " and ".join(words for found, words in held if found)
 
 
 def join_folders(checkpoints: Iterable[Checkpoint], sides: Iterable[Checkpoint]) -> list[Checkpoint]:
@@ -67,15 +77,16 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     epoch: Any = state.get("epoch")
     schedulers = tuple(s for side in sides for s in side.schedulers)
     scaler = next((side.scaler for side in sides if side.scaler), None)
-    what = " and ".join(word for word, found in (("scheduler", schedulers), ("scaler", scaler)) if found)
-    names = ", ".join(side.path.name for side in sides)
+    arguments = next((side.hyper["training_args"] for side in sides if "training_args" in side.hyper), None)
+    more = tuple(f"{what} was read from {side.path.name} beside it." for side in sides if (what := said(side)))
     return replace(
         checkpoint,
         step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,
         epoch=int(epoch) if checkpoint.epoch is None and _is_count(epoch) else checkpoint.epoch,
+        hyper={**({"training_args": arguments} if arguments else {}), **checkpoint.hyper},
         schedulers=checkpoint.schedulers or schedulers,
         scaler=checkpoint.scaler or scaler,
-        warnings=(*checkpoint.warnings, *((f"its {what} state was read from {names} beside it.",) if what else ())),
+        warnings=(*checkpoint.warnings, *more),
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..artifacts import Checkpoint, Tensor
 from ..errors import Unreadable
-from .lazy import Span
 from .library_tensor import LibraryTensor
+from .span import Span
 
 MAGIC = b"GGUF"
 MOST = 1_000_000

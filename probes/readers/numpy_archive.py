@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import Unreadable
 from .archive import Archive
-from .lazy import NUMPY, LazyTensor, Span, Storage, dense, tensor
+from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
+from .span import Span
 
 LONGEST_HEADER = 64 << 10
 MOST_INFLATED = 1 << 30

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -111,13 +112,25 @@ def _counted(size: int) -> Reader:
     return read
 
 
+def _quiet(read: Reader) -> Reader:
+    """The same for texts with escapes that Python does not know: it would warn on stderr and leave them as they are."""
+
+    def quietly(file: IO[bytes]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return read(file)
+
+    return quietly
+
+
 def _argument(opcode: pickletools.OpcodeInfo) -> Reader | None:
     """How the argument of an instruction is read; byte strings by our own hand, for their size is the file's word."""
     if opcode.arg is None:
         return None
     width = _COUNTED.get(opcode.name)
     if width is None:
-        return opcode.arg.reader
+        reader: Reader = opcode.arg.reader
+        return _quiet(reader) if opcode.name in ("STRING", "GLOBAL", "INST", "PERSID") else reader
     read = _counted(width)
     if "UNICODE" in opcode.name:
         return lambda file: read(file).decode("utf-8", "surrogatepass")

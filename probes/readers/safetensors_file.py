@@ -8,7 +8,8 @@ import struct
 from typing import Any
 
 from ..errors import Unreadable
-from .lazy import LazyTensor, Span, Storage, dense, itemsize, tensor
+from .lazy import LazyTensor, Storage, dense, itemsize, tensor
+from .span import Span
 
 LONGEST_HEADER = 100_000_000
 MOST_TENSORS = 200_000

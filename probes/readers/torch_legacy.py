@@ -11,8 +11,9 @@ import struct
 from typing import IO, Any
 
 from ..errors import Unreadable
-from .lazy import Span, Storage, itemsize
+from .lazy import Storage, itemsize
 from .pickle_stream import read_pickle
+from .span import Span
 from .torch_values import BUILDERS, storage_dtype
 
 MAGIC = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"

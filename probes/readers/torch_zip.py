@@ -10,8 +10,9 @@ from typing import Any
 
 from ..errors import Unreadable
 from .archive import Archive
-from .lazy import Span, Storage, itemsize
+from .lazy import Storage, itemsize
 from .pickle_stream import Name, read_pickle
+from .span import Span
 from .torch_values import BUILDERS, storage_dtype
 
 MOST_PICKLE = 256 << 20

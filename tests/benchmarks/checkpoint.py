@@ -1,12 +1,16 @@
-"""How fast and in how much memory a checkpoint is looked at: python tests/benchmarks/checkpoint.py [MEGABYTES]
+"""How fast and in how much memory a file is looked at: python tests/benchmarks/checkpoint.py [GIGABYTES] [KIND ...]
 
-Writes one checkpoint of that size (default 600: weights and Adam's two moments), then prints, for the pass that gathers
-all numbers and for every probe after it: seconds, GB/s, and by how much the process grew. A raw read of the same file
-comes first, for comparison.
+Writes a checkpoint of that size (default 1) of each kind: weights in float32, bfloat16 and float16, and "adam" (float32
+weights with Adam's two moments). Then, each in a process of its own and all on the same warm file: reading the bytes
+(8 MB at a time); our one pass over all numbers, with one thread and with two; every probe that needs nothing but the
+file; torch.load with a plain loop of statistics; and WeightWatcher, if it is installed. Prints seconds, GB/s, times the
+raw reading (the best of three taken beside each) and the largest size of the process.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import resource
 import subprocess
 import sys
@@ -15,35 +19,38 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import nn
-
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-
-from probes import statistics  # noqa: E402
-from probes.describe import describe  # noqa: E402
-from probes.discover import discover  # noqa: E402
-from probes.registry import load, probes  # noqa: E402
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the worker does
 
 WIDTH = 2048
+KINDS = ("float32", "bfloat16", "float16", "adam")
+WAYS = ("ours, 1 thread", "ours, 2 threads", "all probes", "torch.load + loop", "WeightWatcher")
 
 
-def write(folder: Path, megabytes: int) -> Path:
-    """A stack of dense layers with 200 steps' worth of Adam state, all of random numbers."""
+def write(path: Path, gigabytes: float, kind: str) -> None:
+    """Dense layers of random numbers; with `adam` also 200 steps' worth of its state."""
+    import torch
+
     torch.manual_seed(0)
-    torch.set_num_threads(1)
-    depth = max(3, (megabytes << 20) // (3 * 4 * WIDTH * WIDTH))
-    model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(depth)))
-    optimizer = torch.optim.Adam(model.parameters())
-    for p in model.parameters():
-        p.grad = 1e-3 * torch.randn_like(p)
-    optimizer.step()
-    for state in optimizer.state.values():
-        state["step"] += 199
-    path = folder / "checkpoint.pt"
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": 200}, path)
-    return path
+    dtype = torch.float32 if kind == "adam" else getattr(torch, kind)
+    copies = 3 if kind == "adam" else 1
+    depth = max(1, int(gigabytes * 1e9) // (copies * WIDTH * WIDTH * dtype.itemsize))
+    weights = {f"{i}.weight": (0.02 * torch.randn(WIDTH, WIDTH)).to(dtype) for i in range(depth)}
+    if kind != "adam":
+        torch.save(weights, path)
+        return
+    state = {
+        i: {
+            "step": torch.tensor(200.0),
+            "exp_avg": 1e-4 * torch.randn(WIDTH, WIDTH),
+            "exp_avg_sq": 1e-7 * torch.rand(WIDTH, WIDTH),
+        }
+        for i in range(depth)
+    }
+    group = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False}
+    optimizer = {"state": state, "param_groups": [group | {"params": list(range(depth))}]}
+    torch.save({"model": weights, "optimizer": optimizer, "step": 200}, path)
 
 
 def peak() -> float:
@@ -52,47 +59,105 @@ def peak() -> float:
     return size / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def timed(name: str, size: float, work: Callable[[], object]) -> None:
-    before, start = peak(), time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    print(f"{name:24} {seconds:7.2f} s {size / 1e9 / seconds:8.2f} GB/s {peak() - before:+8.0f} MB", flush=True)
-
-
 def raw(path: Path) -> None:
+    """Reads all bytes into one buffer."""
+    buffer = memoryview(bytearray(8 << 20))
     with path.open("rb", buffering=0) as file:
-        while file.readinto(bytearray(8 << 20)):
+        while file.readinto(buffer):
             pass
 
 
-def measure(path: Path) -> None:
-    """Everything that is measured."""
-    size = path.stat().st_size
-    timed("raw read", size, lambda: raw(path))
-    timed("raw read again", size, lambda: raw(path))
+def best(work: Callable[[], object], times: int) -> float:
+    """Seconds of the quickest of several runs."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def ours(path: Path, threads: int, everything: bool = False) -> None:
+    """What opening a file in the worker does; with `everything` the probes after it as well."""
+    from probes import reading, statistics
+    from probes.describe import describe
+    from probes.discover import discover
+    from probes.registry import load, probes
+
+    reading.THREADS = threads
+    statistics.forget()
     artifacts = discover([path])
-    last = artifacts.last
-    assert last is not None and last.optimizer is not None
-    parameters = last.optimizer.parameters
-    timed("describe (weights)", size / 3, lambda: describe(artifacts))
-    timed("optimizer state", size * 2 / 3, lambda: [statistics.of(last).sums(p) for p in parameters])
-    for probe in probes():
-        if "checkpoint" in (spec := probes()[probe]).needs and spec.cost == "file":
-            timed(probe, size, lambda probe=probe: load(probe)(artifacts, lambda fraction, text="": None))  # type: ignore[misc]
+    describe(artifacts)
+    for name, probe in probes().items() if everything else ():
+        if probe.cost == "file":
+            load(name)(artifacts, lambda fraction, text="": None)
+
+
+def plain(path: Path) -> None:
+    """The loop that one writes by hand."""
+    import torch
+
+    torch.set_num_threads(1)
+    left = [torch.load(path, weights_only=True, mmap=True)]
+    for node in left:
+        if isinstance(node, dict):
+            left.extend(node.values())
+        elif isinstance(node, torch.Tensor) and node.is_floating_point() and node.numel() > 1:
+            _ = node.mean(), node.var(), node.min(), node.max(), node.isfinite().all()
+
+
+def weight_watcher(path: Path) -> None:
+    """Its analysis of the same matrices, as a model of dense layers."""
+    import torch
+    import weightwatcher
+
+    weights = torch.load(path, weights_only=True)
+    weights = weights.get("model", weights)
+    model = torch.nn.Sequential(*(torch.nn.Linear(WIDTH, WIDTH, bias=False) for _ in weights))
+    model.load_state_dict(weights)
+    weightwatcher.WeightWatcher(model=model.float()).analyze()
+
+
+def measure(path: Path, way: str) -> None:
+    """One line of the table."""
+    size, name = path.stat().st_size, f"{path.stem:9} {way:18}"
+    if way == "WeightWatcher" and importlib.util.find_spec("weightwatcher") is None:
+        print(f"{name} not installed")
+        return
+    work: dict[str, Callable[[], None]] = {
+        "ours, 1 thread": lambda: ours(path, 1),
+        "ours, 2 threads": lambda: ours(path, 2),
+        "all probes": lambda: ours(path, 2, everything=True),
+        "torch.load + loop": lambda: plain(path),
+        "WeightWatcher": lambda: weight_watcher(path),
+    }
+    reading = best(lambda: raw(path), 3)
+    seconds = best(work[way], 3 if way.startswith("ours") else 1)
+    reading = min(reading, best(lambda: raw(path), 3))
+    print(
+        f"{name} {seconds:8.2f} s {size / 1e9 / seconds:7.2f} GB/s {seconds / reading:7.2f} x raw "
+        f"({size / 1e9 / reading:.1f} GB/s) {peak():7.0f} MB",
+        flush=True,
+    )
 
 
 def main() -> None:
-    """Both halves run in processes of their own: the memory of writing must not count for the reading."""
+    """Every half in a process of its own: the memory of one must not count for another."""
     if sys.argv[1:2] == ["--write"]:
-        write(Path(sys.argv[2]), int(sys.argv[3]))
+        write(Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
         return
     if sys.argv[1:2] == ["--measure"]:
-        measure(Path(sys.argv[2]) / "checkpoint.pt")
+        measure(Path(sys.argv[2]), sys.argv[3])
         return
+    size = sys.argv[1] if len(sys.argv) > 1 else "1"
     with tempfile.TemporaryDirectory() as folder:
-        size = sys.argv[1] if len(sys.argv) > 1 else "600"
-        subprocess.run([sys.executable, __file__, "--write", folder, size], check=True)
-        subprocess.run([sys.executable, __file__, "--measure", folder], check=True)
+        for kind in sys.argv[2:] or KINDS:
+            path = Path(folder) / f"{kind}.pt"
+            subprocess.run([sys.executable, __file__, "--write", str(path), size, kind], check=True)
+            raw(path)  # warms the cache
+            for way in WAYS:
+                subprocess.run([sys.executable, __file__, "--measure", str(path), way], check=True)
+            path.unlink()
 
 
 if __name__ == "__main__":

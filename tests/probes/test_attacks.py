@@ -29,6 +29,7 @@ MEGABYTES = 1024
 LOOK = """
 import json, os, resource, signal, sys, time
 from pathlib import Path
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the worker does
 from probes.describe import describe
 from probes.discover import discover
 

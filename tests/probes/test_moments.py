@@ -8,7 +8,6 @@ import torch
 from trained import Trained, mlp
 
 from probes import moments, statistics
-from probes.artifacts import Artifacts
 from probes.discover import discover
 
 
@@ -47,17 +46,6 @@ def test_the_last_update_from_the_state_is_the_one_that_was_made(train, make):
     for name, p in run.model.named_parameters():
         moved = float((p.detach().double() - before[name].double()).norm())
         assert statistics.of(last).update_norm(last.optimizer.of(name)) == pytest.approx(moved, rel=2e-3)
-
-
-def test_rows_side_by_side_come_in_pieces_and_whole(train):
-    torch.manual_seed(0)
-    artifacts: Artifacts = train(mlp(), adam, steps=30).artifacts
-    state = artifacts.last.optimizer
-    slots = state.of("0.weight").slots
-    pieces = list(moments.together(slots["exp_avg"], slots["exp_avg_sq"], limit=16 * 4 * 3))
-    assert len(pieces) > 3
-    assert np.concatenate([a for _, (a, _) in pieces]).shape == (32, 16)
-    assert [first for first, _ in pieces] == list(np.cumsum([0] + [len(a) for _, (a, _) in pieces[:-1]]))
 
 
 def test_a_tensor_is_at_distance_zero_only_from_itself(train):

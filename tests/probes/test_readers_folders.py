@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import sys
+import types
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -225,3 +228,54 @@ def test_a_fastai_bundle_has_its_model_and_optimizer(tmp_path: Path) -> None:
     checkpoint = only(tmp_path)
     assert len(checkpoint.tensors) == 9
     assert checkpoint.optimizer is not None and checkpoint.optimizer.of("2.weight") is not None
+
+
+def test_fastais_own_optimizer_is_read_under_torchs_names(tmp_path: Path) -> None:
+    model, _ = trained()
+    ours = [{"grad_avg": 0.1 * p.detach(), "sqr_avg": p.detach() ** 2, "step": 7} for p in model.parameters()]
+    hypers = [{"lr": 1e-3, "mom": 0.9, "sqr_mom": 0.99, "eps": 1e-5, "wd": 0.01}]
+    torch.save({"model": model.state_dict(), "opt": {"state": ours, "hypers": hypers}}, tmp_path / "learner.pth")
+    optimizer = only(tmp_path).optimizer
+    assert optimizer is not None
+    assert optimizer.groups[0]["betas"] == [0.9, 0.99] and optimizer.groups[0]["weight_decay"] == 0.01
+    state = optimizer.of("2.weight")
+    assert state is not None and set(state.slots) == {"exp_avg", "exp_avg_sq"} and state.step == 7
+
+
+def test_the_arguments_of_a_training_belong_to_the_model_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("somewhere")
+    module.TrainingArguments = type("TrainingArguments", (), {"__module__": "somewhere"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "somewhere", module)
+    arguments = module.TrainingArguments()
+    arguments.learning_rate, arguments.warmup_steps = 5e-5, 100
+    torch.save(arguments, tmp_path / "training_args.bin")
+    alone = discover([tmp_path])
+    assert "the arguments of the training" in alone.unknown[0].why
+    torch.save(trained()[0].state_dict(), tmp_path / "pytorch_model.bin")
+    checkpoint = only(tmp_path)
+    assert checkpoint.hyper["training_args"] == {"learning_rate": 5e-5, "warmup_steps": 100}
+
+
+def test_the_states_of_random_generators_are_known_and_not_taken_for_weights(tmp_path: Path) -> None:
+    states = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": torch.random.get_rng_state()}
+    torch.save(states, tmp_path / "rng_state.pth")
+    assert "random number generators" in discover([tmp_path]).unknown[0].why
+    torch.save(trained()[0].state_dict(), tmp_path / "pytorch_model.bin")
+    found = discover([tmp_path])
+    assert len(found.checkpoints) == 1 and not found.unknown
+
+
+def test_what_was_not_understood_is_listed_wherever_it_lies(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    saved = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "normalizer": {"mean": torch.zeros(3), "count": 5},
+        "epoch": 3,
+    }
+    torch.save(saved, tmp_path / "c.pt")
+    checkpoint = only(tmp_path)
+    assert checkpoint.unread == ("normalizer.mean",)
+    assert checkpoint.hyper["normalizer"] == {"count": 5}

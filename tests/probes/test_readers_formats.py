@@ -16,7 +16,8 @@ from probes.discover import discover
 from probes.errors import Unreadable
 from probes.readers.checkpoint import IsData, read_checkpoint
 from probes.readers.distributed import ShardedTensor
-from probes.readers.lazy import LazyTensor, Span, Storage, dense, tensor
+from probes.readers.lazy import LazyTensor, Storage, dense, tensor
+from probes.readers.span import Span
 
 
 def net() -> nn.Module:

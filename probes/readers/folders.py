@@ -22,15 +22,16 @@ MOST_JSON = 32 << 20
 def is_side_file(checkpoint: Checkpoint) -> bool:
     """Whether a file holds no model and no optimizer, but something that is saved beside them."""
     alone = not checkpoint.tensors and checkpoint.optimizer is None
-    return alone and bool(said(checkpoint) or "random" in checkpoint.hyper)
+    return alone and bool(said(checkpoint))
 
 
 def said(side: Checkpoint) -> str:
-    """What a side file tells of the checkpoint, in words; states of random number generators tell nothing."""
+    """What a side file holds, in words; "" if nothing of this kind."""
     held = (
         (side.schedulers, "the state of a learning-rate scheduler"),
         (side.scaler, "the state of a gradient scaler"),
         ("training_args" in side.hyper, "the arguments of the training"),
+        ("random" in side.hyper, "the states of the random number generators"),
     )
     return " and ".join(words for found, words in held if found)
 
@@ -78,7 +79,11 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     schedulers = tuple(s for side in sides for s in side.schedulers)
     scaler = next((side.scaler for side in sides if side.scaler), None)
     arguments = next((side.hyper["training_args"] for side in sides if "training_args" in side.hyper), None)
-    more = tuple(f"{what} was read from {side.path.name} beside it." for side in sides if (what := said(side)))
+    more = tuple(
+        f"{what} was read from {side.path.name} beside it."
+        for side in sides
+        if "random" not in side.hyper and (what := said(side))
+    )
     return replace(
         checkpoint,
         step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,

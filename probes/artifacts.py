@@ -63,6 +63,11 @@ class ParameterState:
     step: float | None
     shape: tuple[int, ...] | None
 
+    @property
+    def coarse(self) -> bool:
+        """Whether its moments are kept in 8 bits, so that small ones read as exactly 0."""
+        return "state1" in self.slots and self.slots["state1"].dtype == "uint8"
+
 
 @dataclass(frozen=True, slots=True)
 class OptimizerState:

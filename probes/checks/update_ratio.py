@@ -129,7 +129,7 @@ def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> tuple[dict[s
         update, size = numbers.update_norm(parameter), numbers.norm(layer.weight)
         if update is not None and math.isfinite(update) and math.isfinite(size) and size > 0:
             ratios[layer.name] = update / size
-        sums = numbers.sums(parameter) if "exp_avg" in parameter.slots else None
+        sums = numbers.sums(parameter) if "exp_avg_sq" in parameter.slots else None
         if sums is not None and 0 < sums.norm < math.inf and not moments.mixed(state, parameter):
             agreement[layer.name] = sums.coherence
     return ratios, agreement

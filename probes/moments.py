@@ -44,6 +44,11 @@ _FAMILIES: tuple[tuple[str, tuple[set[str], ...]], ...] = (
 )
 
 
+def two(parameter: ParameterState) -> bool:
+    """Whether it has Adam's two moments, so that the agreement of its gradients is known."""
+    return set(ADAM) <= set(parameter.slots)
+
+
 def buffer(parameter: ParameterState) -> Tensor | None:
     """The average of gradients of SGD with momentum, Muon or Lion; None for other states."""
     if "momentum_buffer" in parameter.slots:

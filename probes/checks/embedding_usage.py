@@ -132,7 +132,7 @@ def _used(checkpoint: Checkpoint, tensor: Tensor) -> tuple[bool | None, int | No
     if _decayed(state, moments.options(state, parameter)):
         return None, None, None, "coupled weight decay gives every row a gradient"
     never = sums.square == 0
-    stale = _stale(sums.agree, sums.square, moments.options(state, parameter)) if "exp_avg_sq" in parameter.slots else None
+    stale = _stale(sums.agree, sums.square, moments.options(state, parameter)) if moments.two(parameter) else None
     return bool((~never).any()), int(never.sum()), stale, ""
 
 

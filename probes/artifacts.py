@@ -90,10 +90,15 @@ class OptimizerState:
     mapping: str
     mapping_note: str
     key: str
+    _by_name: dict[str, ParameterState] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = {p.name: p for p in reversed(self.parameters) if p.name is not None}
+        object.__setattr__(self, "_by_name", named)
 
     def of(self, name: str) -> ParameterState | None:
         """The state of the parameter of that name, if the mapping knows it."""
-        return next((p for p in self.parameters if p.name == name), None)
+        return self._by_name.get(name)
 
     @property
     def decoupled(self) -> bool | None:

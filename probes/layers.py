@@ -90,12 +90,13 @@ def depth(checkpoint: Checkpoint) -> tuple[Layer, ...]:
     """The weight matrices in forward order, embeddings left out; the last one is taken for the head."""
     tensors = checkpoint.tensors
     names = list(tensors)
+    position = {name: place for place, name in enumerate(names)}
     matrices = [(n, k) for n in names if (k := kind_of(n, tensors[n]))]
     layers = []
     for place, (name, kind) in enumerate(matrices):
         weight = tensors[name]
         following = matrices[place + 1] if place + 1 < len(matrices) else None
-        until = names.index(following[0]) if following else len(names)
+        until = position[following[0]] if following else len(names)
         bias = _bias(tensors, name) if kind in {"dense", "conv"} else None
         layers.append(
             Layer(
@@ -103,7 +104,7 @@ def depth(checkpoint: Checkpoint) -> tuple[Layer, ...]:
                 kind=kind,
                 weight=weight,
                 bias=bias if bias is not None and bias.shape == weight.shape[:1] else None,
-                norm=_norm(tensors, names[names.index(name) + 1 : until], name, weight.shape[0]),
+                norm=_norm(tensors, names[position[name] + 1 : until], name, weight.shape[0]),
                 next=_next(tensors, following, weight.shape[0]),
             )
         )

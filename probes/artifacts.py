@@ -90,9 +90,13 @@ class OptimizerState:
     mapping: str
     mapping_note: str
     key: str
+    step: int | None = field(init=False)
+    """The largest step count of any parameter."""
     _by_name: dict[str, ParameterState] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        steps = [p.step for p in self.parameters if p.step is not None]
+        object.__setattr__(self, "step", int(max(steps)) if steps else None)
         named = {p.name: p for p in reversed(self.parameters) if p.name is not None}
         object.__setattr__(self, "_by_name", named)
 
@@ -112,12 +116,6 @@ class OptimizerState:
         if flags & {True, False}:
             return True in flags
         return False if self.kind in {"sgd", "rmsprop"} else None
-
-    @property
-    def step(self) -> int | None:
-        """The largest step count of any parameter."""
-        steps = [p.step for p in self.parameters if p.step is not None]
-        return int(max(steps)) if steps else None
 
 
 @dataclass(frozen=True, slots=True)

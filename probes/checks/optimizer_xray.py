@@ -162,7 +162,8 @@ def _table(rows: list[Row]) -> Table:
         "units; training: stopped, rate 0, gradients of zero, outside of the optimizer or without state in it; "
         "! is worth a look, !! far from what healthy nets show"
     )
-    marks = tuple(_marks(r, _median(rows, lambda r: r.gradient or None)) for r in rows)
+    usual = _median(rows, lambda r: r.gradient or None)
+    marks = tuple(_marks(r, usual) for r in rows)
     cells = tuple(_cells(r, name) for r, name in zip(rows, _names(rows), strict=True))
     return Table("optimizer x-ray, first layer to last", columns, cells, marks, columns.index("gradient"), note)
 

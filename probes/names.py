@@ -55,7 +55,15 @@ _FILLER = frozenset(
 )
 _ALIASES = {"acc": "accuracy", "losses": "loss", "cost": "loss", "prec1": "top1", "acc1": "top1", "learningrate": "lr"}
 
-_LOSS = {("loss",), ("total", "loss"), ("loss", "total"), ("cross", "entropy"), ("crossentropy",), ("loss", "value"), ("lm", "loss")}
+_LOSS = {
+    ("loss",),
+    ("total", "loss"),
+    ("loss", "total"),
+    ("cross", "entropy"),
+    ("crossentropy",),
+    ("loss", "value"),
+    ("lm", "loss"),
+}
 _ACCURACY = {
     ("accuracy",),
     ("accuracy", "1"),
@@ -177,9 +185,7 @@ def _pattern(word: str) -> str:
     return rf"\b{word}\b" if alone else word
 
 
-_FOREIGN_WORD = re.compile(
-    "|".join(_pattern(w) for w in sorted(_FOREIGN, key=len, reverse=True)), re.I
-)
+_FOREIGN_WORD = re.compile("|".join(_pattern(w) for w in sorted(_FOREIGN, key=len, reverse=True)), re.I)
 
 _AXES = {
     "epoch": {"epoch", "epochs", "ep", "epoch num", "total epochs", "current epoch", "epoch id"},

@@ -41,7 +41,7 @@ def told_of_runs(log: Log) -> Log:
         return log
     notes = []
     if fresh:
-        notes.append(f"{fresh + 1} runs in this file; the last is judged.")
+        notes.append(f"{fresh + 1} runs (or stages of one) in this file; the last is judged.")
     if resumed:
         overlap = sum(r.overlap for r in found if not r.fresh)
         twice = f" ({overlap} points were written twice; the later ones count)" if overlap else ""

@@ -26,9 +26,7 @@ def darknet(lines: list[str]) -> list[Series]:
     for line in lines:
         if row := _DARKNET.match(line):
             step, now, mean, rate = row.groups()
-            records.append(
-                {"iteration": int(step), "loss": number(mean), "loss_step": number(now), "lr": number(rate)}
-            )
+            records.append({"iteration": int(step), "loss": number(mean), "loss_step": number(now), "lr": number(rate)})
         elif records and (row := _DARKNET_MAP.search(line)):
             records[-1][f"metrics/mAP{int(row[1]):02d}"] = float(row[2])
     return series_of(record_columns(records, None)) if len(records) > 1 else []

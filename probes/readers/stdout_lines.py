@@ -75,7 +75,8 @@ _NO_POINT = re.compile(
     re.I,
 )
 _ASIDE = re.compile(
-    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|stopping)\b|最佳|最高|최고|最終|最终|лучш", re.I
+    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|stopping)\b|最佳|最高|최고|最終|最终|лучш",
+    re.I,
 )
 """Where a message about the run so far begins: what stands before it is a point, what follows is none."""
 

@@ -220,8 +220,6 @@ def _tell_apart(series: list[Series], curves: list[_Curve]) -> list[Series]:
     beside = {c.label for c in curves if "val/loss" in c.peers}
     longest = max(training, key=lambda s: len(s.y))
     return [
-        replace(s, name="train/loss_eval")
-        if s.name == "train/loss" and s is not longest and s.column in beside
-        else s
+        replace(s, name="train/loss_eval") if s.name == "train/loss" and s is not longest and s.column in beside else s
         for s in series
     ]

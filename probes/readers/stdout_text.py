@@ -19,8 +19,10 @@ _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
 _PREFIXES = (
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
-    re.compile(r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +\d\d?"
-               r",? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"),
+    re.compile(
+        r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +\d\d?"
+        r",? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"
+    ),
     re.compile(r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
     re.compile(r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:|\d+: (?=\D))", re.I),
     re.compile(r"^\s*\[[^\]]*\d{4}-\d\d-\d\d[^\]]*\]\s*\[[\w.]+\]\s*\[(?:INFO|DEBUG|WARNING)\]"),

@@ -156,25 +156,23 @@ _GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/pg|lr_)(\d+)$", re.I)
 _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
 
-_FOREIGN = {
-    foreign: english
-    for english, many in {
-        "lr": "学习率, 學習率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado, lernrate, "
-        "taux d'apprentissage, tasso di apprendimento, öğrenme oranı",
-        "train": "训练, 訓練, 学習, 학습, 훈련, на обучении, обучения, обучение, entrenamiento, treino, treinamento, trainings, "
-        "entraînement, addestramento, eğitim",
-        "val": "验证, 検証, 검증, validación, validação, на валидации, валидации, валидация, validierungs, validazione, "
-        "doğrulama",
-        "test": "测试, テスト, 테스트, на тесте, prueba, teste",
-        "loss": "损失值, 损失, 損失, 손실, ошибка, потери, pérdida, perda, verlust, perte, perdita, kayıp",
-        "accuracy": "准确率, 正确率, 準確率, 精度, 正解率, 정확도, точность, acurácia, exactitud, exactitude, genauigkeit, "
-        "accuratezza, doğruluk",
-        "epoch": "轮次, 轮数, エポック, 에폭, 에포크, эпоха, эпохи, época, époque, epoche, epoca",
-        "step": "步数, ステップ, 스텝, шаг, paso, passo, schritt",
-        "avg": "平均, 평균, средняя, средний, promedio, média, moyenne, durchschnittlicher",
-    }.items()
-    for foreign in many.split(", ")
+_WORDS = {
+    "lr": """学习率, 學習率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado, lernrate,
+        taux d'apprentissage, tasso di apprendimento, öğrenme oranı""",
+    "train": """训练, 訓練, 学習, 학습, 훈련, на обучении, обучения, обучение, entrenamiento, treino, treinamento,
+        trainings, entraînement, addestramento, eğitim""",
+    "val": """验证, 検証, 검증, validación, validação, на валидации, валидации, валидация, validierungs, validazione,
+        doğrulama""",
+    "test": "测试, テスト, 테스트, на тесте, prueba, teste",
+    "loss": """损失值, 损失, 損失, 손실, ошибка, потери, pérdida, perda, verlust, perte, perdita, kayıp, custo, costo,
+        coût""",
+    "accuracy": """准确率, 正确率, 準確率, 精度, 正解率, 정확도, точность, acurácia, exactitud, exactitude, genauigkeit,
+        accuratezza, doğruluk""",
+    "epoch": "轮次, 轮数, エポック, 에폭, 에포크, эпоха, эпохи, época, époque, epoche, epoca",
+    "step": "步数, ステップ, 스텝, шаг, paso, passo, schritt",
+    "avg": "平均, 평균, средняя, средний, promedio, média, moyenne, durchschnittlicher",
 }
+_FOREIGN = {foreign: english for english, many in _WORDS.items() for foreign in re.split(r",\s+", many)}
 
 _IN_COMPOUNDS = ("trainings", "validierungs", "verlust", "genauigkeit")
 

@@ -143,7 +143,7 @@ def _worth(log: Log) -> tuple[bool, int]:
 def _first(
     logs: list[Log], name: str, like: Series | None = None, home: Log | None = None
 ) -> tuple[Log | None, Series | None]:
-    """The curve of that name and its log, of the last run where a log holds several; of the log `home` if it has one."""
+    """The curve of that name, of the last run where a log holds several, and its log: `home` if that has one."""
     found = [(log, last_run(s)) for log in logs for s in log.series if s.name == name and len(s.y)]
 
     def order(pair: tuple[Log, Series]) -> tuple[bool, bool, int]:

@@ -1,14 +1,13 @@
-"""What some tools print in a form of their own: darknet's lines, dicts of a trainer, blocks between dashes, CatBoost."""
+"""What tools print in forms of their own: darknet's lines, dicts of a trainer, blocks between dashes, CatBoost."""
 
 from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 from ..artifacts import Series
 from ..names import axis
-from pathlib import Path
-
 from .json_lines import record_columns, records_log
 from .table import is_training_log, number, series_of
 

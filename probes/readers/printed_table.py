@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..artifacts import Series
 from ..names import TELLING, axis, words
@@ -69,7 +70,16 @@ def _curves(table: _Table) -> list[Series]:
         return []
     columns = [Column(name, [row[i] for row in table.rows]) for i, name in enumerate(table.header)]
     columns = [c for c in columns if len(c.values) and c.name.lower() not in ("time", "dur")]
+    if not _counts(table.rows):
+        return []
     return series_of(columns) if is_training_log(columns) else []
+
+
+def _counts(rows: list[list[Cell]]) -> bool:
+    """Whether the first column counts up, and goes back only to begin again: a table of results does not."""
+    x = [row[0] for row in rows if row[0] is not None]
+    back = [b for a, b in pairwise(x) if b < a]
+    return len(set(x)) > 1 and all(b <= min(x) + 1 for b in back)
 
 
 def _header(line: str) -> tuple[list[str], bool] | None:

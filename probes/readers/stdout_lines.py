@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from ..names import SPLIT_WORDS, axis, split_of, words
+from ..names import SPLIT_WORDS, TELLING, axis, split_of, words
 
 _CLUTTER = re.compile(
     r"\d{4}[-/.]\d\d[-/.]\d\d[T ]?"  # dates
@@ -75,7 +75,8 @@ _NO_POINT = re.compile(
     re.I,
 )
 _ASIDE = re.compile(
-    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|stopping)\b|最佳|最高|최고|最終|最终|лучш",
+    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|stopping)\b"
+    r"|最佳|最高|최고|最終|最终|лучш",
     re.I,
 )
 """Where a message about the run so far begins: what stands before it is a point, what follows is none."""
@@ -90,6 +91,8 @@ class Line:
         means: label -> running mean in brackets behind its number.
         epoch, step: the axes it names; `part` is how far into the epoch a batch counter says it is, in [0, 1].
         inner: whether it speaks of a place within the epoch.
+        counted: whether the step is that of a batch or episode, which a real step replaces.
+        plural: whether it says "epochs", which may be how many there are to be.
         phase: the split that it announces for the lines after it; then it has nothing else.
         closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
@@ -102,6 +105,7 @@ class Line:
     part: float | None = None
     inner: bool = False
     counted: bool = False
+    plural: bool = False
     bar: bool = False
     split: str | None = None
     template: str = ""
@@ -183,6 +187,10 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
         if place == skip:
             continue
         label = _label(between)
+        if (at_axis := _AT.match(label)) and re.match(r"\s?[:=]\s?[-+.\d]", after):
+            _store(line, between, label, match, None, text)
+            carry = at_axis[1]
+            continue
         if re.match(r"\s?[:=]\s?[-+.\d]", after) and not _axis(label):
             carry = f"{label} {match[1]}"
             continue
@@ -221,6 +229,7 @@ def _store(
     bracketed = between.rstrip().endswith("[")
     if kind == "epoch" and line.epoch is None:
         line.epoch = value
+        line.plural = total is None and label.lower().rstrip().endswith("epochs")
     elif kind in ("step", "episode"):
         if total is not None and _value(total) > 0:
             line.part = value / _value(total)
@@ -228,6 +237,9 @@ def _store(
         if line.step is None or (kind == "step" and line.counted):
             line.step, line.counted = value, kind == "episode"
     elif label and total is None and not bracketed and said and line.values and not set(words(label)) - SPLIT_WORDS:
+        if split_of(line.values[-1][0]) is None:  # "Loss: 0.5, Train: 0.9": of another measure that is not named
+            line.values.append((f"{label} score", said, value))
+            return line.values[-1][0]
         metric = " ".join(w for w in words(line.values[-1][0]) if w not in SPLIT_WORDS)  # "loss train 0.5 valid 0.6"
         line.values.append((f"{label} {metric}", said, value))
         return line.values[-1][0]
@@ -244,6 +256,12 @@ def _store(
         line.values.append((name, split_of(label) or line.split, value))
         return name
     return None
+
+
+def telling(label: str) -> bool:
+    """Whether a label is one of a training curve."""
+    found = words(label)
+    return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
 
 
 def _axis(label: str) -> str | None:

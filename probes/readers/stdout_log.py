@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import Log, Series
-from ..names import TELLING, canonical, words
+from ..names import canonical, words
 from .printed_records import blocks, catboost, darknet, dicts
 from .printed_table import printed_tables
 from .scripts import parse
 from .stdout_axis import Point, axis_of
-from .stdout_lines import Line, parse_line, phase
-from .stdout_text import lines_of
+from .stdout_lines import Line, parse_line, phase, telling
+from .stdout_text import counted_lines, lines_of
 
 CONTEXT = 300
 """Lines for which an epoch that was announced stays valid."""
@@ -59,11 +59,16 @@ def read_stdout(path: Path, text: str) -> Log | None:
     for read in (darknet, dicts, blocks, catboost, printed_tables):
         if series := read(lines):
             return Log(path, "stdout", tuple(series))
+    return _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
+
+
+def _repeating(path: Path, lines: list[str], text: str) -> Log | None:
+    """The curves of lines that repeat with changing numbers."""
     told = [line for before, line in pairwise(["", *lines]) if not _SUMMARY.search(before)]
     parsed = [Line(phase=split) if (split := phase(line)) else parse_line(line) for line in told]
-    curves = _Collector([line for line in parsed if line is not None], means=_MEANS in text[:100_000]).curves()
+    curves = _Collector(_without_totals(parsed), means=_MEANS in text[:100_000]).curves()
     series = _named(curves)
-    long_enough = any(len(s.y) > 1 and set(words(s.column)) & TELLING for s in series)
+    long_enough = any(len(s.y) > 1 and s.name != "lr" and telling(s.column) for s in series)
     return Log(path, "stdout", tuple(_tell_apart(series, curves))) if long_enough else None
 
 
@@ -72,6 +77,15 @@ def _is_python(text: str) -> bool:
     if not re.search(r"^(?:def|class|import|from) ", text, re.M) or len(text) > 1_000_000:
         return False
     return parse(text) is not None
+
+
+def _without_totals(parsed: list[Line | None]) -> list[Line]:
+    """The lines that say something; "epochs" that never changes is a setting and no place in the run."""
+    lines = [line for line in parsed if line is not None]
+    if len({line.epoch for line in lines if line.plural}) == 1:
+        for line in lines:
+            line.epoch = None if line.plural else line.epoch
+    return lines
 
 
 class _Collector:
@@ -97,7 +111,7 @@ class _Collector:
                 self.standing = line.phase
                 continue
             self._place(line)
-            if not any(set(words(label)) & TELLING for label, _, _ in line.values):
+            if not any(telling(label) for label, _, _ in line.values):
                 continue
             if self.context is None:
                 self.waiting.append(line)
@@ -205,7 +219,7 @@ def _result_of(series: Series, found: dict[_Key, Series]) -> bool:
 def _series(curve: _Curve) -> Series | None:
     name = canonical(curve.label, curve.split)
     if len(curve.points) < 2:
-        known = bool(set(words(curve.label)) & TELLING) and name not in ("lr", "grad_norm")
+        known = telling(curve.label) and name not in ("lr", "grad_norm")
         if not (known and curve.with_axis and len(curve.peers) > 1):
             return None
     x, x_name, epoch = axis_of(curve.points)

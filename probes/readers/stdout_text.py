@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
@@ -16,6 +17,7 @@ _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
+_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
 _PREFIXES = (
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
@@ -36,6 +38,7 @@ _REWRITES = (
     (re.compile(r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)"), r"\1"),
     (re.compile(r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]"), r"\1\2"),
     (re.compile(r"\(\+nanz\)"), " "),
+    (re.compile(r"\bSaving dict for global step (\d+): "), r"eval global step \1, "),  # TensorFlow's Estimator
     (re.compile(r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", re.I), r"\1accuracy"),
 )
 
@@ -59,6 +62,17 @@ def tidy(line: str) -> str:
     for pattern, plain in _REWRITES:
         line = pattern.sub(plain, line)
     return _EPOCH_BAR.sub(r"\1 \2/\3 ", line)
+
+
+def counted_lines(lines: list[str]) -> list[str]:
+    """The lines that begin with a bare counter ("3/50: loss 0.4", "(3) loss 0.4"), with the word epoch before it.
+
+    For logs that name no axis at all; empty unless the counter goes up.
+    """
+    found = [(int(m[1]), line[m.end() :]) for line in lines if (m := _COUNTED.match(line))]
+    counts = [count for count, _ in found]
+    rises = len(counts) > 2 and all(a < b for a, b in pairwise(counts))
+    return [f"epoch {count}: {rest}" for count, rest in found] if rises else []
 
 
 def _last_states(line: str) -> list[str]:

@@ -42,7 +42,7 @@ def _decoded(data: bytes, where: str) -> str:
             return data.decode(wide, "ignore")
         data = data.replace(b"\0", b"")  # a log that was cut while it was written to begins with zeros
     sample = data[:SAMPLE]
-    if data and len(_CONTROL.findall(sample)) > CONTROL_SHARE * len(sample) or not data:
+    if not data or len(_CONTROL.findall(sample)) > CONTROL_SHARE * len(sample):
         raise Unreadable("binary data, not text", where, "give a text log")
     text = _whole(data, "utf-8-sig")
     return text if text is not None else _eight_bits(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from log_styles import Style, falling, rising, style
+from log_styles import STYLES, Style, falling, rising, style
 
 
 @style
@@ -263,8 +263,6 @@ def prefixed(prefix: str) -> Style:
 
 
 for _place, _prefix in enumerate(PREFIXES):
-    from log_styles import STYLES
-
     STYLES[f"prefix_{_place}"] = lambda p=_prefix: prefixed(p)
 
 LANGUAGES = {

@@ -94,7 +94,7 @@ def _all_of_mlflow(group: list[Log]) -> list[Log]:
 
 
 def _single_key(log: Log) -> str | None:
-    alone = log.format == "csv" and len(log.series) == 1
+    alone = log.format in ("csv", "keras-csv") and len(log.series) == 1
     return f"{log.path.parent} {log.series[0].x_name}" if alone else None
 
 
@@ -106,7 +106,7 @@ def _columns(group: list[Log]) -> list[Log]:
     if len(set(names)) < len(names) or not overlap:
         return group
     note = f"{len(group)} files with one metric each were joined."
-    return [Log(group[0].path, "csv", tuple(renamed), (note,))]
+    return [Log(group[0].path, group[0].format, tuple(renamed), (note,))]
 
 
 def _by_file(log: Log) -> Series:

@@ -28,7 +28,7 @@ def darknet(lines: list[str]) -> list[Series]:
             records.append({"iteration": int(step), "loss": number(mean), "loss_step": number(now), "lr": number(rate)})
         elif records and (row := _DARKNET_MAP.search(line)):
             records[-1][f"metrics/mAP{int(row[1]):02d}"] = float(row[2])
-    return series_of(record_columns(records, None)) if len(records) > 1 else []
+    return series_of(record_columns(records, None)) if records else []
 
 
 def catboost(lines: list[str]) -> list[Series]:

@@ -122,7 +122,7 @@ class _Results:
 
     def take(self, line: str, table: _Table) -> bool:
         if found := _CLASSES.match(_BAR.sub("", line)):
-            self.names = [_metric(n) for n in found[1].replace("(", " ").replace(")", " ").split()]
+            self.names = self.names or [_metric(n) for n in found[1].replace("(", " ").replace(")", " ").split()]
             return True
         cells = line.split()
         if cells[0] == "all" and self.names:

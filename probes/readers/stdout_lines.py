@@ -61,6 +61,7 @@ _UNITS = frozenset(
         "px",
     ]
 )
+_SECONDS = frozenset(["s", "ms", "sec", "secs", "seconds", "m", "min", "h"])
 _HARD = re.compile(r"[,|;\t{}<>\]]|\s-+\s|\s{2,}|:\s|:$|\.\s|·|→|—")
 _CODE = re.compile(
     r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*"
@@ -92,7 +93,9 @@ class Line:
         epoch, step: the axes it names; `part` is how far into the epoch a batch counter says it is, in [0, 1].
         inner: whether it speaks of a place within the epoch.
         counted: whether the step is that of a batch or episode, which a real step replaces.
+        of_total: whether it says how many epochs there are to be ("Epoch 3/50").
         plural: whether it says "epochs", which may be how many there are to be.
+        loose: whether a number without any label follows a labelled one, as in a table.
         phase: the split that it announces for the lines after it; then it has nothing else.
         closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
@@ -105,7 +108,9 @@ class Line:
     part: float | None = None
     inner: bool = False
     counted: bool = False
+    of_total: bool = False
     plural: bool = False
+    loose: bool = False
     bar: bool = False
     split: str | None = None
     template: str = ""
@@ -145,8 +150,8 @@ def parse_line(raw: str) -> Line | None:
     if _STAR.match(text):
         line.closing = True
         line.values = [(f"* {label}", split, value) for label, split, value in line.values]
-    if line.epoch is None and line.step is None and _ITEM.match(text):
-        return None  # results of one class or fold
+    if line.epoch is None and line.step is None and (line.loose or _ITEM.match(text)):
+        return None  # a row of a table, results of one class or fold
     return line
 
 
@@ -222,6 +227,8 @@ def _store(
 ) -> str | None:
     """Files a number under its label, as an axis or as a value. Returns the label of a value."""
     said = split_of(between)
+    if said is not None and (match[2] or "").rstrip("/") in _SECONDS and not set(words(label)) - SPLIT_WORDS:
+        return None  # "train 2.1s": how long that took
     if said is not None:
         line.split = "val" if re.search(r"test net output", between, re.I) else said
     value = _value(match)
@@ -229,6 +236,7 @@ def _store(
     bracketed = between.rstrip().endswith("[")
     if kind == "epoch" and line.epoch is None:
         line.epoch = value
+        line.of_total = total is not None
         line.plural = total is None and label.lower().rstrip().endswith("epochs")
     elif kind in ("step", "episode"):
         if total is not None and _value(total) > 0:
@@ -244,6 +252,7 @@ def _store(
         line.values.append((f"{label} {metric}", said, value))
         return line.values[-1][0]
     elif all(split_of(w) for w in words(label)):
+        line.loose |= not between.strip() and total is None and bool(line.values)
         end = (total or match).end()
         if line.epoch is None and (
             (bracketed and text[end : end + 2] == "][") or (label and total is None and _COUNTER.match(text, end))

@@ -124,7 +124,8 @@ class _Collector:
 
     def _stands(self) -> bool:
         """Whether the axis was named by a line that is part of the loop."""
-        return self.context is not None and (self.repeats[self.context.template] > 1 or bool(self.context.values))
+        at = self.context
+        return at is not None and (self.repeats[at.template] > 1 or bool(at.values) or at.of_total)
 
     def _place(self, line: Line) -> None:
         """Updates what holds from this line on, and what the line inherits."""
@@ -136,7 +137,7 @@ class _Collector:
         if self.standing is not None and line.split is None:
             line.values = [(label, split or self.standing, value) for label, split, value in line.values]
             line.bar |= line.part is not None
-        if _has_axis(line) and (self.repeats[line.template] > 1 or line.values):
+        if _has_axis(line) and (self.repeats[line.template] > 1 or line.values or line.of_total):
             old = self.context.epoch if self.context is not None and line.epoch is None else line.epoch
             self.context, self.since = replace(line, epoch=old), 0
         elif self.since > CONTEXT:
@@ -213,7 +214,7 @@ def _named(curves: list[_Curve]) -> list[Series]:
 
 def _result_of(series: Series, found: dict[_Key, Series]) -> bool:
     """Whether the result of the evaluation, of which this is the last batch's meter, was printed as well."""
-    return any(key[0] and s.name == series.name and len(s.y) >= len(series.y) for key, s in found.items())
+    return any(key[0] and s.name == series.name and 2 * len(s.y) >= len(series.y) for key, s in found.items())
 
 
 def _series(curve: _Curve) -> Series | None:

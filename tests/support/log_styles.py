@@ -69,7 +69,11 @@ def darknet_that_measures_map() -> Style:
             text += " for conf_thresh = 0.25, precision = 0.69, recall = 0.41, F1-score = 0.51 \n"
             text += f" mean average precision (mAP@0.50) = {maps[i // 2]:.6f}, or {100 * maps[i // 2]:.2f} % \n"
             text += f" Last accuracy mAP@0.50 = {100 * maps[i // 2]:.2f} %, best = {100 * maps[i // 2]:.2f} % \n"
-    return Style(text, {"train/loss": mean, "val/map50": maps, "lr": [0.0013] * 4}, {"train/loss": [1, 2, 3, 4], "val/map50": [2, 4]})
+    return Style(
+        text,
+        {"train/loss": mean, "val/map50": maps, "lr": [0.0013] * 4},
+        {"train/loss": [1, 2, 3, 4], "val/map50": [2, 4]},
+    )
 
 
 FAIRSEQ = "nll_loss {b} | ppl 320.2 | wps 12000.1 | ups 3.5 | wpb 3500 | bsz 120 | num_updates {n} | lr {lr} | gnorm {g} | clip 0.0 | oom 0.0 | wall 400 | train_wall 380"
@@ -83,8 +87,12 @@ def fairseq_old() -> Style:
     for i in range(3):
         e, n = i + 1, 1100 * (i + 1)
         text += f"| epoch {e:03d} | loss {train[i]} | {FAIRSEQ.format(b=8.1, n=n, lr=rate[i], g=norm[i])}\n"
-        text += f"| epoch {e:03d} | valid on 'valid' subset | loss {val[i]} | nll_loss 6.1 | ppl 68.7 | num_updates {n}\n"
-        text += f"| saved checkpoint checkpoints/checkpoint{e}.pt (epoch {e} @ {n} updates) (writing took 1.5 seconds)\n"
+        text += (
+            f"| epoch {e:03d} | valid on 'valid' subset | loss {val[i]} | nll_loss 6.1 | ppl 68.7 | num_updates {n}\n"
+        )
+        text += (
+            f"| saved checkpoint checkpoints/checkpoint{e}.pt (epoch {e} @ {n} updates) (writing took 1.5 seconds)\n"
+        )
     text += "| done training in 1200.5 seconds\n"
     return Style(
         text,
@@ -98,26 +106,45 @@ def fairseq_old() -> Style:
 def fairseq_new() -> Style:
     train, val, inner = falling(2, 9.2), falling(2, 7.4), falling(6, 10.1)
     stamp = "2020-06-01 12:00:0{} | INFO | "
-    text = stamp.format(0) + "fairseq_cli.train | Namespace(activation_fn='relu', lr=[0.0005], batch_size=None, clip_norm=0.0, max_epoch=2)\n"
+    text = (
+        stamp.format(0)
+        + "fairseq_cli.train | Namespace(activation_fn='relu', lr=[0.0005], batch_size=None, clip_norm=0.0, max_epoch=2)\n"
+    )
     text += stamp.format(0) + "fairseq_cli.train | num. model params: 39469056 (num. trained: 39469056)\n"
     text += stamp.format(1) + "fairseq.trainer | begin training epoch 1\n"
     for e in (1, 2):
         for k in range(3):
             value = inner[3 * (e - 1) + k]
-            text += stamp.format(2) + f"train_inner | epoch {e:03d}:    {100 * (k + 1)} / 350 loss={value}, nll_loss=9.8, ppl=900, wps=12000, ups=3.4, wpb=3500, bsz=120, num_updates={350 * (e - 1) + 100 * (k + 1)}, lr=1.2e-05, gnorm=2.1, loss_scale=128, train_wall=29, wall=33\n"
-        text += stamp.format(3) + "fairseq_cli.train | begin validation on \"valid\" subset\n"
-        text += stamp.format(3) + f"valid | epoch {e:03d} | valid on 'valid' subset | loss {val[e - 1]} | nll_loss 6.1 | ppl 68.7 | wps 30000 | wpb 2800 | bsz 110 | num_updates {350 * e} | best_loss {val[e - 1]}\n"
-        text += stamp.format(3) + f"fairseq.checkpoint_utils | saved checkpoint checkpoints/checkpoint{e}.pt (epoch {e} @ {350 * e} updates, score {val[e - 1]}) (writing took 1.5 seconds)\n"
+            text += (
+                stamp.format(2)
+                + f"train_inner | epoch {e:03d}:    {100 * (k + 1)} / 350 loss={value}, nll_loss=9.8, ppl=900, wps=12000, ups=3.4, wpb=3500, bsz=120, num_updates={350 * (e - 1) + 100 * (k + 1)}, lr=1.2e-05, gnorm=2.1, loss_scale=128, train_wall=29, wall=33\n"
+            )
+        text += stamp.format(3) + 'fairseq_cli.train | begin validation on "valid" subset\n'
+        text += (
+            stamp.format(3)
+            + f"valid | epoch {e:03d} | valid on 'valid' subset | loss {val[e - 1]} | nll_loss 6.1 | ppl 68.7 | wps 30000 | wpb 2800 | bsz 110 | num_updates {350 * e} | best_loss {val[e - 1]}\n"
+        )
+        text += (
+            stamp.format(3)
+            + f"fairseq.checkpoint_utils | saved checkpoint checkpoints/checkpoint{e}.pt (epoch {e} @ {350 * e} updates, score {val[e - 1]}) (writing took 1.5 seconds)\n"
+        )
         text += stamp.format(4) + f"fairseq_cli.train | end of epoch {e} (average epoch stats below)\n"
-        text += stamp.format(4) + f"train | epoch {e:03d} | loss {train[e - 1]} | {FAIRSEQ.format(b=8.1, n=350 * e, lr=4.4e-05, g=1.5)}\n"
+        text += (
+            stamp.format(4)
+            + f"train | epoch {e:03d} | loss {train[e - 1]} | {FAIRSEQ.format(b=8.1, n=350 * e, lr=4.4e-05, g=1.5)}\n"
+        )
     text += stamp.format(5) + "fairseq_cli.train | done training in 66.5 seconds\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "train/loss_step": inner, "lr": [1.2e-05] * 6, "grad_norm": [2.1] * 6}, {"train/loss": [1, 2]})
+    return Style(
+        text,
+        {"train/loss": train, "val/loss": val, "train/loss_step": inner, "lr": [1.2e-05] * 6, "grad_norm": [2.1] * 6},
+        {"train/loss": [1, 2]},
+    )
 
 
 @style
 def fastai_stages() -> Style:
     train, val, accuracy = falling(5, 0.9), falling(5, 0.6), rising(5, 0.8)
-    text = "Downloading: \"https://download.pytorch.org/models/resnet34.pth\" to /root/.cache/torch/resnet34.pth\n"
+    text = 'Downloading: "https://download.pytorch.org/models/resnet34.pth" to /root/.cache/torch/resnet34.pth\n'
     for first, last in ((0, 2), (2, 5)):
         text += "epoch     train_loss  valid_loss  accuracy  time    \n"
         for i in range(first, last):
@@ -186,7 +213,11 @@ def pytorch_imagenet() -> Style:
         for k in (0, 10):
             text += f"Test: [{k:>3d}/11]\tTime  3.1 ( 3.1)\tLoss 6.6e+00 (6.5e+00)\tAcc@1   3.91 (  3.92)\tAcc@5   7.0 (  7.1)\n"
         text += f" * Acc@1 {val[e]:.3f} Acc@5 9.216\n"
-    return Style(text, {"train/loss": train, "train/accuracy": accuracy, "test/loss": [6.5, 6.5, 6.5], "test/accuracy": val}, {"train/loss": [0, 1, 2]})
+    return Style(
+        text,
+        {"train/loss": train, "train/accuracy": accuracy, "test/loss": [6.5, 6.5, 6.5], "test/accuracy": val},
+        {"train/loss": [0, 1, 2]},
+    )
 
 
 MMCV = "2021-05-01 12:00:0{}, - mmdet - INFO - ".replace(",", ",123")
@@ -195,19 +226,40 @@ MMCV = "2021-05-01 12:00:0{}, - mmdet - INFO - ".replace(",", ",123")
 @style
 def mmcv_epochs() -> Style:
     train, maps = falling(6, 1.9, 4), [0.112, 0.231, 0.312]
-    text = MMCV.format(0) + "Environment info:\n------------------------------------------------------------\nsys.platform: linux\nPython: 3.7.10\nGPU 0: Tesla V100-SXM2-32GB\nPyTorch: 1.8.0\nMMDetection: 2.11.0+9b1ec4c\n------------------------------------------------------------\n\n"
-    text += MMCV.format(0) + "Config:\noptimizer = dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0001)\nlr_config = dict(\n    policy='step',\n    warmup_iters=500,\n    warmup_ratio=0.001,\n    step=[8, 11])\nloss_bbox=dict(type='L1Loss', loss_weight=1.0)\n\n"
+    text = (
+        MMCV.format(0)
+        + "Environment info:\n------------------------------------------------------------\nsys.platform: linux\nPython: 3.7.10\nGPU 0: Tesla V100-SXM2-32GB\nPyTorch: 1.8.0\nMMDetection: 2.11.0+9b1ec4c\n------------------------------------------------------------\n\n"
+    )
+    text += (
+        MMCV.format(0)
+        + "Config:\noptimizer = dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0001)\nlr_config = dict(\n    policy='step',\n    warmup_iters=500,\n    warmup_ratio=0.001,\n    step=[8, 11])\nloss_bbox=dict(type='L1Loss', loss_weight=1.0)\n\n"
+    )
     text += MMCV.format(1) + "workflow: [('train', 1)], max: 3 epochs\n"
     for e in range(3):
         for k in range(2):
-            text += MMCV.format(2) + f"Epoch [{e + 1}][{50 * (k + 1)}/100]\tlr: 1.978e-03, eta: 1:02:03, time: 0.512, data_time: 0.052, memory: 3456, loss_rpn_cls: 0.3001, loss_cls: 0.7, acc: 91.0012, loss_bbox: 0.3, loss: {train[2 * e + k]}\n"
-        text += MMCV.format(3) + f"Saving checkpoint at {e + 1} epochs\n[>>>>>>>>>>>>>>>>>>>>>>>>>>] 500/500, 20.1 task/s, elapsed: 25s, ETA:     0s\n"
+            text += (
+                MMCV.format(2)
+                + f"Epoch [{e + 1}][{50 * (k + 1)}/100]\tlr: 1.978e-03, eta: 1:02:03, time: 0.512, data_time: 0.052, memory: 3456, loss_rpn_cls: 0.3001, loss_cls: 0.7, acc: 91.0012, loss_bbox: 0.3, loss: {train[2 * e + k]}\n"
+            )
+        text += (
+            MMCV.format(3)
+            + f"Saving checkpoint at {e + 1} epochs\n[>>>>>>>>>>>>>>>>>>>>>>>>>>] 500/500, 20.1 task/s, elapsed: 25s, ETA:     0s\n"
+        )
         text += MMCV.format(4) + "Evaluating bbox...\nLoading and preparing results...\nDONE (t=0.61s)\n"
         text += f" Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = {maps[e]:.3f}\n Average Recall     (AR) @[ IoU=0.50:0.95 | area= large | maxDets=1000 ] = 0.558\n"
-        text += MMCV.format(5) + f"Epoch(val) [{e + 1}][500]\tbbox_mAP: {maps[e]:.4f}, bbox_mAP_50: 0.5000, bbox_mAP_s: 0.1, bbox_mAP_copypaste: 0.312 0.500 0.3 0.1 0.3 0.4\n"
+        text += (
+            MMCV.format(5)
+            + f"Epoch(val) [{e + 1}][500]\tbbox_mAP: {maps[e]:.4f}, bbox_mAP_50: 0.5000, bbox_mAP_s: 0.1, bbox_mAP_copypaste: 0.312 0.500 0.3 0.1 0.3 0.4\n"
+        )
     return Style(
         text,
-        {"train/loss": train, "train/accuracy": [91.0012] * 6, "lr": [1.978e-3] * 6, "train/loss_cls": [0.7] * 6, "val/bbox_map": maps},
+        {
+            "train/loss": train,
+            "train/accuracy": [91.0012] * 6,
+            "lr": [1.978e-3] * 6,
+            "train/loss_cls": [0.7] * 6,
+            "val/bbox_map": maps,
+        },
         {"val/bbox_map": [1, 2, 3], "train/loss": [1.5, 2, 2.5, 3, 3.5, 4]},
     )
 
@@ -217,11 +269,22 @@ def mmcv_iterations() -> Style:
     train, iou = falling(4, 2.1, 4), [0.31, 0.4567]
     text = MMCV.format(0).replace("mmdet", "mmseg") + "workflow: [('train', 1)], max: 200 iters\n"
     for i in range(4):
-        text += MMCV.format(2).replace("mmdet", "mmseg") + f"Iter [{50 * (i + 1)}/200]\tlr: 9.978e-03, eta: 1:02:03, time: 0.512, data_time: 0.052, memory: 3456, decode.loss_ce: 1.2001, decode.acc_seg: 50.1, loss: {train[i]}\n"
+        text += (
+            MMCV.format(2).replace("mmdet", "mmseg")
+            + f"Iter [{50 * (i + 1)}/200]\tlr: 9.978e-03, eta: 1:02:03, time: 0.512, data_time: 0.052, memory: 3456, decode.loss_ce: 1.2001, decode.acc_seg: 50.1, loss: {train[i]}\n"
+        )
         if i % 2:
             text += "per class results:\n\n+---------------+-------+-------+\n|     Class     |  IoU  |  Acc  |\n+---------------+-------+-------+\n|      road     | 96.15 |  98.3 |\n|    sidewalk   | 71.64 | 82.57 |\n+---------------+-------+-------+\nSummary:\n\n+-------+-------+------+\n|  aAcc |  mIoU | mAcc |\n+-------+-------+------+\n| 93.53 | 45.67 | 62.0 |\n+-------+-------+------+\n"
-            text += MMCV.format(5).replace("mmdet", "mmseg") + f"Iter(val) [{i + 1}]\taAcc: 0.9353, mIoU: {iou[i // 2]:.4f}, mAcc: 0.6200, IoU.road: 0.9615\n"
-    return Style(text, {"train/loss": train, "val/miou": iou, "lr": [9.978e-3] * 4}, {"train/loss": [50, 100, 150, 200]}, {"train/loss": "step"})
+            text += (
+                MMCV.format(5).replace("mmdet", "mmseg")
+                + f"Iter(val) [{i + 1}]\taAcc: 0.9353, mIoU: {iou[i // 2]:.4f}, mAcc: 0.6200, IoU.road: 0.9615\n"
+            )
+    return Style(
+        text,
+        {"train/loss": train, "val/miou": iou, "lr": [9.978e-3] * 4},
+        {"train/loss": [50, 100, 150, 200]},
+        {"train/loss": "step"},
+    )
 
 
 @style
@@ -235,7 +298,12 @@ def detectron2() -> Style:
             text += "[11/05 23:18:32 d2.evaluation.coco_evaluation]: Evaluation results for bbox: \n|   AP   |  AP50  |  AP75  |  APs  |  APm  |  APl  |\n|:------:|:------:|:------:|:-----:|:-----:|:-----:|\n"
             text += f"| {ap[i // 2]} | 50.300 | 30.200 |  nan  | 10.1  | 33.2  |\n"
             text += f"[11/05 23:18:32 d2.evaluation.testing]: copypaste: Task: bbox\n[11/05 23:18:32 d2.evaluation.testing]: copypaste: AP,AP50,AP75,APs,APm,APl\n[11/05 23:18:32 d2.evaluation.testing]: copypaste: {ap[i // 2]},50.3000,30.2000,nan,10.1,33.2\n"
-    return Style(text, {"train/loss": train, "lr": [4.9953e-06] * 4, "train/loss_cls": [3.5] * 4}, {"train/loss": [19, 39, 59, 79]}, {"train/loss": "step"})
+    return Style(
+        text,
+        {"train/loss": train, "lr": [4.9953e-06] * 4, "train/loss_cls": [3.5] * 4},
+        {"train/loss": [19, 39, 59, 79]},
+        {"train/loss": "step"},
+    )
 
 
 def glog(module: str, text: str) -> str:
@@ -245,7 +313,10 @@ def glog(module: str, text: str) -> str:
 @style
 def caffe() -> Style:
     smoothed, batch, val, accuracy = falling(4, 6.9), falling(4, 6.8), falling(2, 6.91), [0.001, 0.41]
-    text = glog("solver", "Initializing solver from parameters: \ntest_iter: 1000\ntest_interval: 200\nbase_lr: 0.01\ndisplay: 100\nmax_iter: 400\nlr_policy: \"step\"\nlayer {\n  name: \"loss\"\n  type: \"SoftmaxWithLoss\"\n  param {\n    lr_mult: 1\n  }\n}").replace("\n", "\n", 1)
+    text = glog(
+        "solver",
+        'Initializing solver from parameters: \ntest_iter: 1000\ntest_interval: 200\nbase_lr: 0.01\ndisplay: 100\nmax_iter: 400\nlr_policy: "step"\nlayer {\n  name: "loss"\n  type: "SoftmaxWithLoss"\n  param {\n    lr_mult: 1\n  }\n}',
+    ).replace("\n", "\n", 1)
     text += glog("net", "Memory required for data: 1036") + glog("layer_factory", "Creating layer loss")
     for i in range(4):
         if i % 2 == 0:
@@ -255,7 +326,9 @@ def caffe() -> Style:
         text += glog("solver", f"Iteration {100 * i} (8.1 iter/s, 12.4s/100 iters), loss = {smoothed[i]}")
         text += glog("solver", f"    Train net output #0: loss = {batch[i]} (* 1 = {batch[i]} loss)")
         text += glog("sgd_solver", f"Iteration {100 * i}, lr = 0.01")
-    text += glog("solver", "Snapshotting to binary proto file caffe_alexnet_train_iter_400.caffemodel") + glog("solver", "Optimization Done.")
+    text += glog("solver", "Snapshotting to binary proto file caffe_alexnet_train_iter_400.caffemodel") + glog(
+        "solver", "Optimization Done."
+    )
     return Style(
         text,
         {"train/loss": smoothed, "val/loss": val, "val/accuracy": accuracy, "lr": [0.01] * 4},
@@ -271,7 +344,7 @@ def mxnet_module() -> Style:
     for e in range(3):
         for k in range(2):
             text += f"INFO:root:Epoch[{e}] Batch [{50 * (k + 1)}]\tSpeed: 420.10 samples/sec\tTrain-accuracy={train[2 * e + k]}\n"
-        text += f"INFO:root:Epoch[{e}] Resetting Data Iterator\nINFO:root:Epoch[{e}] Time cost=119.231\nINFO:root:Saved checkpoint to \"model-000{e + 1}.params\"\n"
+        text += f'INFO:root:Epoch[{e}] Resetting Data Iterator\nINFO:root:Epoch[{e}] Time cost=119.231\nINFO:root:Saved checkpoint to "model-000{e + 1}.params"\n'
         text += f"INFO:root:Epoch[{e}] Validation-accuracy={val[e]}\n"
     del final
     return Style(text, {"train/accuracy": train, "val/accuracy": val}, {"val/accuracy": [0, 1, 2]})
@@ -344,7 +417,17 @@ def keras_three() -> Style:
         for k in (60, 120, 188):
             text += f"\b\b\b\b\b\b\b\r\x1b[1m{k:>3}/188\x1b[0m \x1b[32m━━━━━━━━━━━\x1b[0m\x1b[37m━━━━━━━━━\x1b[0m \x1b[1m0s\x1b[0m 2ms/step - accuracy: 0.5000 - loss: {train[e] + (188 - k) / 100:.4f}"
         text += f"\b\b\b\b\b\b\b\r\x1b[1m188/188\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m1s\x1b[0m 3ms/step - accuracy: 0.5000 - loss: {train[e]:.4f} - val_accuracy: 0.4000 - val_loss: {val[e]:.4f} - learning_rate: 0.0010\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "val/accuracy": [0.4] * 3, "train/accuracy": [0.5] * 3, "lr": [0.001] * 3}, {"val/loss": [1, 2, 3]})
+    return Style(
+        text,
+        {
+            "train/loss": train,
+            "val/loss": val,
+            "val/accuracy": [0.4] * 3,
+            "train/accuracy": [0.5] * 3,
+            "lr": [0.001] * 3,
+        },
+        {"val/loss": [1, 2, 3]},
+    )
 
 
 @style
@@ -358,7 +441,11 @@ def paddle_hapi() -> Style:
             text += f"step {10 * (k + 1)}/20 - loss: {step[2 * e + k]} - acc: {accuracy} - 21ms/step\n"
         text += "Eval begin...\n"
         text += f"step 10/20 - loss: 0.9 - acc: 0.11 - 9ms/step\nstep 20/20 - loss: 0.81 - acc: {val[e]} - 8ms/step\nEval samples: 2000\n"
-    return Style(text, {"train/loss": step, "train/accuracy": train, "val/accuracy": val, "val/loss": [0.81] * 3}, {"val/accuracy": [1, 2, 3]})
+    return Style(
+        text,
+        {"train/loss": step, "train/accuracy": train, "val/accuracy": val, "val/loss": [0.81] * 3},
+        {"val/accuracy": [1, 2, 3]},
+    )
 
 
 @style

@@ -63,9 +63,15 @@ def nanogpt() -> Style:
     text = "Overriding: dataset = shakespeare_char\nlearning_rate = 6e-4 # max learning rate\ntokens per iteration will be: 491,520\nfound vocab_size = 65 (inside data/meta.pkl)\nnumber of parameters: 10.65M\nnum decayed parameter tensors: 26, with 10,740,096 parameters\nusing fused AdamW: True\ncompiling the model... (takes a ~minute)\n"
     for i in range(6):
         if i % 3 == 0:
-            text += f"step {i * 10}: train loss {train[i // 3]:.4f}, val loss {val[i // 3]:.4f}\nsaving checkpoint to out\n"
+            text += (
+                f"step {i * 10}: train loss {train[i // 3]:.4f}, val loss {val[i // 3]:.4f}\nsaving checkpoint to out\n"
+            )
         text += f"iter {i * 10}: loss {step[i]:.4f}, time 98.51ms, mfu {-100 if i < 2 else 3.1:.2f}%\n"
-    return Style(text, {"train/loss": step, "train/loss_eval": train, "val/loss": val}, {"val/loss": [0, 30], "train/loss": [0, 10, 20, 30, 40, 50]})
+    return Style(
+        text,
+        {"train/loss": step, "train/loss_eval": train, "val/loss": val},
+        {"val/loss": [0, 30], "train/loss": [0, 10, 20, 30, 40, 50]},
+    )
 
 
 @style
@@ -76,7 +82,12 @@ def llm_c() -> Style:
         text += f"s:{i * 10} trl:{train[i]} lr:0.0002 norm:0.8\n"
         if i % 2 == 0:
             text += f"s:{i * 10} tel:{val[i // 2]}\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "lr": [0.0002] * 4, "grad_norm": [0.8] * 4}, {"val/loss": [0, 20]}, {"val/loss": "step"})
+    return Style(
+        text,
+        {"train/loss": train, "val/loss": val, "lr": [0.0002] * 4, "grad_norm": [0.8] * 4},
+        {"val/loss": [0, 20]},
+        {"val/loss": "step"},
+    )
 
 
 @style
@@ -87,7 +98,11 @@ def llm_c_console() -> Style:
         if i % 2 == 0:
             text += f"val loss {val[i // 2]:.6f}\n"
         text += f"step {i + 1:>4}/4 | loss {train[i]:.6f} (+nanz)| norm 15.3540 (+nanz)| lr 6.00e-04 | 1200.53 ms | 44.1% bf16 MFU | 436743 tok/s\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "lr": [6e-4] * 4, "grad_norm": [15.354] * 4}, {"train/loss": [1, 2, 3, 4]})
+    return Style(
+        text,
+        {"train/loss": train, "val/loss": val, "lr": [6e-4] * 4, "grad_norm": [15.354] * 4},
+        {"train/loss": [1, 2, 3, 4]},
+    )
 
 
 @style
@@ -140,23 +155,42 @@ def xgboost() -> Style:
     train, val = falling(4, 0.6, 5), falling(4, 0.65, 5)
     text = "Will train until validation_0-logloss hasn't improved in 10 rounds.\n"
     text += "".join(f"[{i}]\ttrain-logloss:{train[i]}\teval-logloss:{val[i]}\n" for i in range(4))
-    return Style(text + "Stopping. Best iteration:\n[3]\ttrain-logloss:0.1\teval-logloss:0.2\n\n", {"train/logloss": train, "val/logloss": val}, {"train/logloss": [0, 1, 2, 3]})
+    return Style(
+        text + "Stopping. Best iteration:\n[3]\ttrain-logloss:0.1\teval-logloss:0.2\n\n",
+        {"train/logloss": train, "val/logloss": val},
+        {"train/logloss": [0, 1, 2, 3]},
+    )
 
 
 @style
 def lightgbm() -> Style:
     train, val = falling(4, 0.6, 5), falling(4, 0.65, 5)
     text = "[LightGBM] [Info] Number of positive: 212, number of negative: 357\n[LightGBM] [Info] Total Bins 4542\nTraining until validation scores don't improve for 100 rounds\n"
-    text += "".join(f"[{100 * (i + 1)}]\ttraining's binary_logloss: {train[i]}\tvalid_1's binary_logloss: {val[i]}\n" for i in range(4))
-    return Style(text + "Early stopping, best iteration is:\n[300]\ttraining's binary_logloss: 0.2\tvalid_1's binary_logloss: 0.3\n", {"train/binary_logloss": train, "val/1_binary_logloss": val}, {"train/binary_logloss": [100, 200, 300, 400]})
+    text += "".join(
+        f"[{100 * (i + 1)}]\ttraining's binary_logloss: {train[i]}\tvalid_1's binary_logloss: {val[i]}\n"
+        for i in range(4)
+    )
+    return Style(
+        text
+        + "Early stopping, best iteration is:\n[300]\ttraining's binary_logloss: 0.2\tvalid_1's binary_logloss: 0.3\n",
+        {"train/binary_logloss": train, "val/1_binary_logloss": val},
+        {"train/binary_logloss": [100, 200, 300, 400]},
+    )
 
 
 @style
 def catboost() -> Style:
     train, val = falling(4, 0.6, 5), falling(4, 0.65, 5)
     text = "Learning rate set to 0.03\n"
-    text += "".join(f"{i * 10}:\tlearn: {train[i]:.7f}\ttest: {val[i]:.7f}\tbest: {val[i]:.7f} ({i * 10})\ttotal: {50 * i + 5}ms\tremaining: 5.1s\n" for i in range(4))
-    return Style(text + "\nbestTest = 0.26\nbestIteration = 30\n", {"train/loss": train, "val/loss": val}, {"train/loss": [0, 10, 20, 30]})
+    text += "".join(
+        f"{i * 10}:\tlearn: {train[i]:.7f}\ttest: {val[i]:.7f}\tbest: {val[i]:.7f} ({i * 10})\ttotal: {50 * i + 5}ms\tremaining: 5.1s\n"
+        for i in range(4)
+    )
+    return Style(
+        text + "\nbestTest = 0.26\nbestIteration = 30\n",
+        {"train/loss": train, "val/loss": val},
+        {"train/loss": [0, 10, 20, 30]},
+    )
 
 
 @style
@@ -164,7 +198,12 @@ def sklearn_mlp() -> Style:
     train, val = falling(4, 2.2, 8), rising(4)
     text = "".join(f"Iteration {i + 1}, loss = {train[i]:.8f}\nValidation score: {val[i]:.6f}\n" for i in range(4))
     text += "Validation score did not improve more than tol=0.000100 for 10 consecutive epochs. Stopping.\n"
-    return Style(text, {"train/loss": train, "val/score": val}, {"train/loss": [1, 2, 3, 4], "val/score": [1, 2, 3, 4]}, {"train/loss": "step"})
+    return Style(
+        text,
+        {"train/loss": train, "val/score": val},
+        {"train/loss": [1, 2, 3, 4], "val/score": [1, 2, 3, 4]},
+        {"train/loss": "step"},
+    )
 
 
 @style
@@ -177,7 +216,11 @@ def stable_baselines() -> Style:
         if i:
             text += f"| train/                  |             |\n|    approx_kl            | 0.008       |\n|    learning_rate        | 0.0003      |\n|    loss                 | {loss[i]:<11} |\n"
         text += "-----------------------------------------\n"
-    return Style(text, {"rollout/reward": reward, "train/loss": loss[1:], "lr": [0.0003] * 2}, {"rollout/reward": [2048, 4096, 6144]})
+    return Style(
+        text,
+        {"rollout/reward": reward, "train/loss": loss[1:], "lr": [0.0003] * 2},
+        {"rollout/reward": [2048, 4096, 6144]},
+    )
 
 
 @style
@@ -185,14 +228,21 @@ def markdown_table() -> Style:
     train, val = falling(4), falling(4, 2.8)
     text = "# My model\n\nTrained on 2 GPUs for 4 epochs.\n\n## Results\n\n| Epoch | Train Loss | Val Loss | Val Acc |\n|:-----:|-----------:|---------:|--------:|\n"
     text += "".join(f"| {i + 1} | {train[i]} | {val[i]} | {50 + i:.2f}% |\n" for i in range(4))
-    return Style(text + "\n## Usage\n\nRun `train.py --lr 0.1`.\n", {"train/loss": train, "val/loss": val, "val/accuracy": [50, 51, 52, 53]}, {"val/loss": [1, 2, 3, 4]})
+    return Style(
+        text + "\n## Usage\n\nRun `train.py --lr 0.1`.\n",
+        {"train/loss": train, "val/loss": val, "val/accuracy": [50, 51, 52, 53]},
+        {"val/loss": [1, 2, 3, 4]},
+    )
 
 
 @style
 def box_table_with_blanks() -> Style:
     train, val = falling(4), falling(4, 2.8)
     text = "Training on cuda\n  Epoch    Train loss    Valid loss    Dur\n-------  ------------  ------------  -----\n"
-    text += "".join(f"      {i + 1}        \x1b[36m{train[i]:.4f}\x1b[0m        \x1b[32m{val[i]:.4f}\x1b[0m  0.{i}123\n" for i in range(4))
+    text += "".join(
+        f"      {i + 1}        \x1b[36m{train[i]:.4f}\x1b[0m        \x1b[32m{val[i]:.4f}\x1b[0m  0.{i}123\n"
+        for i in range(4)
+    )
     return Style(text, {"train/loss": train, "val/loss": val}, {"val/loss": [1, 2, 3, 4]})
 
 
@@ -200,7 +250,10 @@ def box_table_with_blanks() -> Style:
 def skorch_table() -> Style:
     train, val, accuracy = falling(4), falling(4, 2.8), rising(4)
     text = "  epoch    train_loss    valid_acc    valid_loss     dur\n-------  ------------  -----------  ------------  ------\n"
-    text += "".join(f"{i + 1:>7}        \x1b[36m{train[i]:.4f}\x1b[0m       \x1b[32m{accuracy[i]:.4f}\x1b[0m        \x1b[35m{val[i]:.4f}\x1b[0m  0.{i}123\n" for i in range(4))
+    text += "".join(
+        f"{i + 1:>7}        \x1b[36m{train[i]:.4f}\x1b[0m       \x1b[32m{accuracy[i]:.4f}\x1b[0m        \x1b[35m{val[i]:.4f}\x1b[0m  0.{i}123\n"
+        for i in range(4)
+    )
     return Style(text, {"train/loss": train, "val/loss": val, "val/accuracy": accuracy}, {"val/loss": [1, 2, 3, 4]})
 
 
@@ -220,7 +273,9 @@ def ultralytics_console() -> Style:
 @style
 def yolov5_console() -> Style:
     box, maps = falling(3, 0.09), rising(3, 0.1)
-    text = "\x1b[34m\x1b[1mtrain: \x1b[0mweights=yolov5s.pt, cfg=, data=coco128.yaml, epochs=3, batch_size=16, lr0=0.01\n"
+    text = (
+        "\x1b[34m\x1b[1mtrain: \x1b[0mweights=yolov5s.pt, cfg=, data=coco128.yaml, epochs=3, batch_size=16, lr0=0.01\n"
+    )
     for e in range(3):
         text += "\n     Epoch   gpu_mem       box       obj       cls    labels  img_size\n"
         text += f"       {e}/2     3.57G    {box[e]:.5f}   0.06777   0.01966       215       640: 100%|██████████| 8/8 [00:04<00:00,  1.92it/s]\n"
@@ -258,7 +313,9 @@ def prefixed(prefix: str) -> Style:
     train, val = falling(3), falling(3, 2.8)
     text = f"{prefix}Using 2137 files for training.\n{prefix}lr: 0.1\n"
     for e in range(3):
-        text += f"{prefix}Epoch {e + 1}/3: train_loss: {train[e]:.4f}, val_loss: {val[e]:.4f}, lr: 1.00e-03, time: 12.3s\n"
+        text += (
+            f"{prefix}Epoch {e + 1}/3: train_loss: {train[e]:.4f}, val_loss: {val[e]:.4f}, lr: 1.00e-03, time: 12.3s\n"
+        )
     return Style(text, {"train/loss": train, "val/loss": val, "lr": [0.001] * 3}, {"train/loss": [1, 2, 3]})
 
 
@@ -297,14 +354,18 @@ STYLES["portuguese_with_decimal_commas"] = lambda: spoken(LANGUAGES["portuguese"
 @style
 def thousands_with_commas() -> Style:
     loss = [12345.5, 4321.25, 1234.5, 999.75]
-    text = "Number of samples: 1,234,567\n" + "".join(f"step {10 * i:,}: loss {v:,}\n" for i, v in zip((50, 100, 150, 200), loss, strict=True))
+    text = "Number of samples: 1,234,567\n" + "".join(
+        f"step {10 * i:,}: loss {v:,}\n" for i, v in zip((50, 100, 150, 200), loss, strict=True)
+    )
     return Style(text, {"train/loss": loss}, {"train/loss": [500, 1000, 1500, 2000]})
 
 
 @style
 def thousands_with_blanks_and_decimal_commas() -> Style:
     loss = [12345.5, 4321.25, 1234.5, 999.75]
-    text = "".join(f"Epoche {i + 1}: Verlust: {v:,}\n".replace(",", "\u202f").replace(".", ",") for i, v in enumerate(loss))
+    text = "".join(
+        f"Epoche {i + 1}: Verlust: {v:,}\n".replace(",", "\u202f").replace(".", ",") for i, v in enumerate(loss)
+    )
     return Style(text, {"train/loss": loss}, {"train/loss": [1, 2, 3, 4]})
 
 
@@ -317,7 +378,9 @@ def nan_and_inf() -> Style:
 @style
 def tensors_printed() -> Style:
     train = falling(4)
-    text = "".join(f"Epoch: {i} Loss: tensor({v:.4f}, device='cuda:0', grad_fn=<NllLossBackward>)\n" for i, v in enumerate(train))
+    text = "".join(
+        f"Epoch: {i} Loss: tensor({v:.4f}, device='cuda:0', grad_fn=<NllLossBackward>)\n" for i, v in enumerate(train)
+    )
     return Style(text, {"train/loss": train}, {"train/loss": [0, 1, 2, 3]})
 
 
@@ -331,8 +394,12 @@ def bare_words() -> Style:
 @style
 def tutorial_loop() -> Style:
     train = falling(6)
-    text = "".join(f"[{e + 1}, {2000 * (k + 1):>5d}] loss: {train[3 * e + k]:.3f}\n" for e in range(2) for k in range(3))
-    return Style(text + "Finished Training\nAccuracy of the network on the 10000 test images: 54 %\n", {"train/loss": train})
+    text = "".join(
+        f"[{e + 1}, {2000 * (k + 1):>5d}] loss: {train[3 * e + k]:.3f}\n" for e in range(2) for k in range(3)
+    )
+    return Style(
+        text + "Finished Training\nAccuracy of the network on the 10000 test images: 54 %\n", {"train/loss": train}
+    )
 
 
 @style
@@ -344,7 +411,9 @@ def tutorial_quickstart() -> Style:
         for k in range(3):
             text += f"loss: {train[3 * e + k]:>7f}  [{6400 * k + 64:>5d}/60000]\n"
         text += f"Test Error: \n Accuracy: {accuracy[e]:>0.1f}%, Avg loss: {val[e]:>8f} \n\n"
-    return Style(text + "Done!\n", {"train/loss": train, "test/loss": val, "test/accuracy": accuracy}, {"test/loss": [1, 2]})
+    return Style(
+        text + "Done!\n", {"train/loss": train, "test/loss": val, "test/accuracy": accuracy}, {"test/loss": [1, 2]}
+    )
 
 
 @style
@@ -352,9 +421,15 @@ def transfer_tutorial() -> Style:
     train, val = falling(3), falling(3, 2.8)
     text = ""
     for e in range(3):
-        text += f"Epoch {e}/2\n----------\ntrain Loss: {train[e]:.4f} Acc: 0.6803\nval Loss: {val[e]:.4f} Acc: 0.8301\n\n"
+        text += (
+            f"Epoch {e}/2\n----------\ntrain Loss: {train[e]:.4f} Acc: 0.6803\nval Loss: {val[e]:.4f} Acc: 0.8301\n\n"
+        )
     text += "Training complete in 1m 7s\nBest val Acc: 0.941176\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "train/accuracy": [0.6803] * 3, "val/accuracy": [0.8301] * 3}, {"val/loss": [0, 1, 2]})
+    return Style(
+        text,
+        {"train/loss": train, "val/loss": val, "train/accuracy": [0.6803] * 3, "val/accuracy": [0.8301] * 3},
+        {"val/loss": [0, 1, 2]},
+    )
 
 
 @style
@@ -364,7 +439,12 @@ def word_language_model() -> Style:
     for e in (1, 2):
         for k in (1, 2):
             text += f"| epoch {e:>3d} | {200 * k:>5d}/ 2983 batches | lr 20.00 | ms/batch 16.32 | loss {train[2 * (e - 1) + k - 1]:>5.2f} | ppl  2023.45\n"
-        text += "-" * 89 + f"\n| end of epoch {e:>3d} | time: 50.12s | valid loss {val[e - 1]:>5.2f} | valid ppl   480.12\n" + "-" * 89 + "\n"
+        text += (
+            "-" * 89
+            + f"\n| end of epoch {e:>3d} | time: 50.12s | valid loss {val[e - 1]:>5.2f} | valid ppl   480.12\n"
+            + "-" * 89
+            + "\n"
+        )
     text += "=" * 89 + "\n| End of training | test loss  5.10 | test ppl   164.12\n" + "=" * 89 + "\n"
     return Style(text, {"train/loss": train, "val/loss": val, "lr": [20.0] * 4}, {"val/loss": [1, 2]})
 
@@ -378,7 +458,9 @@ def opennmt() -> Style:
         if i % 2:
             text += f"[2021-01-01 10:00:0{i},500 INFO] Validation perplexity: 1212.1\n[2021-01-01 10:00:0{i},500 INFO] Validation accuracy: {accuracy[i // 2]}\n"
     del val
-    return Style(text, {"val/accuracy": accuracy, "train/accuracy": [3.63] * 4, "lr": [1.0] * 4}, {"val/accuracy": [100, 200]})
+    return Style(
+        text, {"val/accuracy": accuracy, "train/accuracy": [3.63] * 4, "lr": [1.0] * 4}, {"val/accuracy": [100, 200]}
+    )
 
 
 @style
@@ -388,8 +470,17 @@ def megatron() -> Style:
     for i in range(4):
         text += f" [2024-01-02 03:04:05] iteration {100 * (i + 1):>8d}/     400 | consumed samples: {6400 * (i + 1):>12d} | elapsed time per iteration (ms): 512.3 | learning rate: 1.500E-05 | global batch size: 64 | lm loss: {train[i]:.6E} | loss scale: 1.0 | grad norm: 1.234 | number of skipped iterations:   0 | number of nan iterations:   0 |\n"
         if i % 2:
-            text += "-" * 80 + f"\n validation loss at iteration {100 * (i + 1)} | lm loss value: {val[i // 2]:.6E} | lm loss PPL: 1.2E+02 | \n" + "-" * 80 + "\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "lr": [1.5e-5] * 4, "grad_norm": [1.234] * 4}, {"train/loss": [100, 200, 300, 400], "val/loss": [200, 400]})
+            text += (
+                "-" * 80
+                + f"\n validation loss at iteration {100 * (i + 1)} | lm loss value: {val[i // 2]:.6E} | lm loss PPL: 1.2E+02 | \n"
+                + "-" * 80
+                + "\n"
+            )
+    return Style(
+        text,
+        {"train/loss": train, "val/loss": val, "lr": [1.5e-5] * 4, "grad_norm": [1.234] * 4},
+        {"train/loss": [100, 200, 300, 400], "val/loss": [200, 400]},
+    )
 
 
 @style
@@ -402,7 +493,17 @@ def deepspeed_swin() -> Style:
             text += f"{prefix}Train: [{e}/3][{k}/101]\teta 0:01:02 lr 0.000100\ttime 0.51 (0.61)\tloss {train[e] + 0.2:.4f} ({train[e] + (100 - k) / 100:.4f})\tgrad_norm 2.12 (2.2)\tmem 9000MB\n"
         text += f"{prefix}EPOCH {e} training takes 0:10:00\n{prefix}Test: [0/10]\tTime 1.2 (1.2)\tLoss 5.9 (5.9)\tAcc@1 1.0 (1.0)\tAcc@5 2.0 (2.0)\tMem 9000MB\n"
         text += f"{prefix} * Acc@1 {accuracy[e]} Acc@5 22.1\n{prefix}Accuracy of the network on the 50000 test images: {accuracy[e]}%\n{prefix}Max accuracy: {accuracy[e]}%\n"
-    return Style(text, {"train/loss": train, "test/loss": [5.9] * 3, "test/accuracy": accuracy, "lr": [0.0001] * 3, "grad_norm": [2.2] * 3}, {"train/loss": [0, 1, 2]})
+    return Style(
+        text,
+        {
+            "train/loss": train,
+            "test/loss": [5.9] * 3,
+            "test/accuracy": accuracy,
+            "lr": [0.0001] * 3,
+            "grad_norm": [2.2] * 3,
+        },
+        {"train/loss": [0, 1, 2]},
+    )
 
 
 @style

@@ -23,7 +23,7 @@ TELLING = frozenset(_TELLING_WORDS.split())
 
 _SPLITS = {
     "train": "train training trn tr",
-    "val": "val valid validation eval evaluation evaluate dev vl",
+    "val": "val valid validation eval evaluation evaluate dev vl cv",
     "test": "test testing tst",
 }
 _SPLIT_OF = {word: split for split, words in _SPLITS.items() for word in words.split()}
@@ -53,7 +53,6 @@ _FILLER = frozenset(
         "集上",
         "値",
         "の",
-        "d",
         "iter",
     ]
 )
@@ -195,7 +194,7 @@ _AXES = {
         *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
         *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
         *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
-        *("steps done", "num updates", "update"),
+        *("steps done", "num updates", "update", "updates", "up"),
     },
     "episode": {"episode", "episodes", "total episodes", "batch", "batch id", "round", "server round"},
 }
@@ -210,6 +209,7 @@ def words(raw: str) -> tuple[str, ...]:
     """The words of a name in lower case: cut at punctuation, at camelCase, and known foreign words put into English."""
     text = raw.strip().strip("\ufeff")
     text = _FOREIGN_WORD.sub(lambda m: f" {_FOREIGN[m[0].lower()]} ", text[:300])
+    text = re.sub(r"\bd['’]", " ", text)
     text = _MEAN_OF.sub(lambda m: m[0].lower(), text)
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     found = [w for w in re.split(r"[\W_]+", text.lower()) if w]

@@ -90,6 +90,8 @@ def _header(line: str) -> tuple[list[str], bool] | None:
     cells = _cells(line, piped) if piped or "\t" in line.strip() else re.split(r"\s{2,}", line.strip())
     if len(cells) < 2:
         cells = line.split()
+    if cells[:2] == ["E", "#"]:  # spaCy
+        cells[:2] = ["epoch", "step"]
     if len(cells) < 2 or axis(cells[0]) is None or any(len(c) > LONGEST_NAME or _value(c) is not None for c in cells):
         return None
     if len(set(cells)) < len(cells):

@@ -158,7 +158,7 @@ class _Collector:
             passing = line.bar or averaged or running
             y = line.means.get(label, value) if averaged else value
             point = _point(line, context, y, passing)
-            if passing and context.epoch is not None and curve.open_bar == context.epoch and curve.points:
+            if context.epoch is not None and curve.open_bar == context.epoch and curve.points:
                 curve.points.pop()
             curve.points.append(point)
             curve.with_axis |= _has_axis(line)

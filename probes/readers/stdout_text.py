@@ -26,10 +26,10 @@ _PREFIXES = (
         r",? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"
     ),
     re.compile(r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
-    re.compile(r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:|\d+: (?=\D))", re.I),
+    re.compile(r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:)", re.I),
     re.compile(r"^\s*\[[^\]]*\d{4}-\d\d-\d\d[^\]]*\]\s*\[[\w.]+\]\s*\[(?:INFO|DEBUG|WARNING)\]"),
     re.compile(r"(?<=\| )[A-Za-z_][\w.]*(?::[\w.<>]+)?:\d+ [|-] "),
-    re.compile(r"\([\w./]+\.py:? ?\d+\)|\b[\w./]+\.py:\d+\]?:?"),
+    re.compile(r"\([\w./]+(?:\.py:? ?|:)\d+\)|\b[\w./]+\.py:\d+\]?:?"),
 )
 _REWRITES = (
     (re.compile(r"^\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])", re.I), r"iteration \1: "),  # boosting
@@ -37,6 +37,8 @@ _REWRITES = (
     (re.compile(r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", re.I), r"epoch \1 "),
     (re.compile(r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)"), r"\1"),
     (re.compile(r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]"), r"\1\2"),
+    (re.compile(r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:"), r"epoch \1 \2, batch \3, "),  # ESPnet
+    (re.compile(r"\b(\d+)epoch results:"), r"epoch \1 "),
     (re.compile(r"\(\+nanz\)"), " "),
     (re.compile(r"\bSaving dict for global step (\d+): "), r"eval global step \1, "),  # TensorFlow's Estimator
     (re.compile(r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", re.I), r"\1accuracy"),

@@ -1,5 +1,7 @@
 """Logs as well-known tools print them, each with the noise around it, and the curves that are in them."""
 
+# ruff: noqa: E501  log lines are as long as the tools print them
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """More logs as tools and people print them: bars, language models, boosting, reinforcement learning, other languages."""
 
+# ruff: noqa: E501  log lines are as long as the tools print them
+
 from __future__ import annotations
 
 from log_styles import STYLES, Style, falling, rising, style
@@ -51,7 +53,7 @@ def lightning_bars() -> Style:
         old = "" if e == 0 else f", train_loss={train[e - 1]:.3f}, val_loss={val[e - 1]:.3f}"
         text += f"\rEpoch {e}:   0%|          | 0/100 [00:00<?, ?it/s, v_num=3{old}]"
         text += f"\rEpoch {e}:  50%|█████     | 50/100 [00:05<00:05, 9.91it/s, v_num=3{old}]"
-        text += f"\rValidation DataLoader 0: 100%|██████████| 20/20 [00:01<00:00, 19.8it/s]"
+        text += "\rValidation DataLoader 0: 100%|██████████| 20/20 [00:01<00:00, 19.8it/s]"
         text += f"\rEpoch {e}: 100%|██████████| 100/100 [00:10<00:00,  9.82it/s, v_num=3, train_loss={train[e]:.3f}, val_loss={val[e]:.3f}]\n"
     text += "`Trainer.fit` stopped: `max_epochs=3` reached.\n"
     return Style(text, {"train/loss": train, "val/loss": val}, {"train/loss": [0, 1, 2]})

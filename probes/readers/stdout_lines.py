@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..names import SPLIT_WORDS, TELLING, axis, split_of, words
 
@@ -67,6 +68,7 @@ _CODE = re.compile(
     r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*"
     r"|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> ).*"
 )
+_FOLLOWED = re.compile(r"\s?[:=]\s?[-+.\d]")
 _STAR = re.compile(r"^(?:\s|\[[^\]]*\]|[-:|])*\*\s")
 _TOTAL = re.compile(r"/\s{0,2}\d|\s?/\s{1,8}\d+\b(?!\.\d)")
 _ITEM = re.compile(r"^\W*(?:class|category|label|fold|trial|sample|image|group)\b[\s_:#]*\w+", re.I)
@@ -192,11 +194,11 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
         if place == skip:
             continue
         label = _label(between)
-        if (at_axis := _AT.match(label)) and re.match(r"\s?[:=]\s?[-+.\d]", after):
+        if (at_axis := _AT.match(label)) and _FOLLOWED.match(after):
             _store(line, between, label, match, None, text)
             carry = at_axis[1]
             continue
-        if re.match(r"\s?[:=]\s?[-+.\d]", after) and not _axis(label):
+        if _FOLLOWED.match(after) and not _axis(label):
             carry = f"{label} {match[1]}"
             continue
         total = (
@@ -273,11 +275,13 @@ def telling(label: str) -> bool:
     return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
 
 
+@lru_cache(4096)
 def _axis(label: str) -> str | None:
     bare = " ".join(w for w in words(label) if split_of(w) is None)
     return axis(bare) if bare else None
 
 
+@lru_cache(4096)
 def _label(between: str) -> str:
     """The words right before a number, without separators."""
     text = between.rstrip().rstrip("[(#'\"").rstrip()

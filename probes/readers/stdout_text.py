@@ -19,29 +19,35 @@ _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
 _COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
-_PREFIXES = (
-    re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
-    re.compile(
-        r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +\d\d?"
-        r",? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"
-    ),
-    re.compile(r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
-    re.compile(r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:)", re.I),
-    re.compile(r"^\s*\[[^\]]*\d{4}-\d\d-\d\d[^\]]*\]\s*\[[\w.]+\]\s*\[(?:INFO|DEBUG|WARNING)\]"),
-    re.compile(r"(?<=\| )[A-Za-z_][\w.]*(?::[\w.<>]+)?:\d+ [|-] "),
-    re.compile(r"\([\w./]+(?:\.py:? ?|:)\d+\)|\b[\w./]+\.py:\d+\]?:?"),
+_NAMES = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_PREFIXES = tuple(
+    (sign, re.compile(pattern, re.I if sign == "" else 0))
+    for sign, pattern in (
+        ("-", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
+        (":", rf"\b{_NAMES}\w* +\d\d?,? (?:\d{{4}} )?\d\d:\d\d:\d\d(?: [A-Z]{{3,4}})?(?: \d{{4}})?"),
+        ("<std", r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
+        ("", r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:)"),
+        ("][", r"^\s*\[[^\]]*\d{4}-\d\d-\d\d[^\]]*\]\s*\[[\w.]+\]\s*\[(?:INFO|DEBUG|WARNING)\]"),
+        ("|", r"(?<=\| )[A-Za-z_][\w.]*(?::[\w.<>]+)?:\d+ [|-] "),
+        ("(", r"\([\w./]+(?:\.py:? ?|:)\d+\)"),
+        (".py:", r"\b[\w./]+\.py:\d+\]?:?"),
+    )
 )
-_REWRITES = (
-    (re.compile(r"^\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])", re.I), r"iteration \1: "),  # boosting
-    (re.compile(r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", re.I), r"\1 "),
-    (re.compile(r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", re.I), r"epoch \1 "),
-    (re.compile(r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)"), r"\1"),
-    (re.compile(r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]"), r"\1\2"),
-    (re.compile(r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:"), r"epoch \1 \2, batch \3, "),  # ESPnet
-    (re.compile(r"\b(\d+)epoch results:"), r"epoch \1 "),
-    (re.compile(r"\(\+nanz\)"), " "),
-    (re.compile(r"\bSaving dict for global step (\d+): "), r"eval global step \1, "),  # TensorFlow's Estimator
-    (re.compile(r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", re.I), r"\1accuracy"),
+"""What loggers put before a message, each with a sign without which it is not looked for."""
+_REWRITES = tuple(
+    (sign, re.compile(pattern, re.I), plain)
+    for sign, pattern, plain in (
+        ("[", r"^\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])", r"iteration \1: "),  # boosting
+        ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
+        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
+        ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
+        ("[", r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]", r"\1\2"),
+        ("epoch:", r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:", r"epoch \1 \2, batch \3, "),  # ESPnet
+        ("epoch ", r"\b(\d+)epoch results:", r"epoch \1 "),
+        ("(+nanz)", r"\(\+nanz\)", " "),
+        ("Saving dict", r"\bSaving dict for global step (\d+): ", r"eval global step \1, "),  # TensorFlow's Estimator
+        (" images", r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", r"\1accuracy"),
+    )
 )
 
 
@@ -59,11 +65,13 @@ def lines_of(text: str) -> Iterator[str]:
 def tidy(line: str) -> str:
     """A line without the prefix that a logger gave it, and with odd ways to write a number or an epoch made plain."""
     line = line if line.isascii() else line.translate(_WIDE)
-    for prefix in _PREFIXES:
-        line = prefix.sub("  ", line)
-    for pattern, plain in _REWRITES:
-        line = pattern.sub(plain, line)
-    return _EPOCH_BAR.sub(r"\1 \2/\3 ", line)
+    for sign, prefix in _PREFIXES:
+        if sign in line:
+            line = prefix.sub("  ", line)
+    for sign, pattern, plain in _REWRITES:
+        if sign in line:
+            line = pattern.sub(plain, line)
+    return _EPOCH_BAR.sub(r"\1 \2/\3 ", line) if "%" in line else line
 
 
 def counted_lines(lines: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """What tools print, read whole: every curve with its name, its values in order and its axis; and nothing else."""
 
+# ruff: noqa: E501  log lines are as long as the tools print them
+
 from __future__ import annotations
 
 from pathlib import Path

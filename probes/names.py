@@ -47,6 +47,7 @@ _FILLER = frozenset(
         "value",
         "final",
         "current",
+        "main",
         "de",
         "di",
         "集",

@@ -74,11 +74,11 @@ _TOTAL = re.compile(r"/\s{0,2}\d|\s?/\s{1,8}\d+\b(?!\.\d)")
 _ITEM = re.compile(r"^\W*(?:class|category|label|fold|trial|sample|image|group)\b[\s_:#]*\w+", re.I)
 _NO_POINT = re.compile(
     r"\b(?:restor|loaded|loading|traceback|arguments|early stopping|total params|trainable|parameters|warn\w*|"
-    r"config\w*|maxDets|Namespace)\b",
+    r"config\w*|maxDets|Namespace)\b|^\W*wandb:",
     re.I,
 )
 _ASIDE = re.compile(
-    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|stopping)\b"
+    r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|reached|stopping)\b"
     r"|最佳|最高|최고|最終|最终|лучш",
     re.I,
 )
@@ -98,6 +98,7 @@ class Line:
         of_total: whether it says how many epochs there are to be ("Epoch 3/50").
         plural: whether it says "epochs", which may be how many there are to be.
         loose: whether a number without any label follows a labelled one, as in a table.
+        rows: whether it counts by its place, since no line names an epoch or step.
         phase: the split that it announces for the lines after it; then it has nothing else.
         closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
@@ -113,6 +114,7 @@ class Line:
     of_total: bool = False
     plural: bool = False
     loose: bool = False
+    rows: bool = False
     bar: bool = False
     split: str | None = None
     template: str = ""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import Log, Series
-from ..names import canonical, words
+from ..names import CORE, canonical, words
 from .printed_records import blocks, catboost, darknet, dicts
 from .printed_table import printed_tables
 from .scripts import parse
@@ -25,6 +25,8 @@ from .stdout_text import counted_lines, lines_of
 
 CONTEXT = 300
 """Lines for which an epoch that was announced stays valid."""
+BARE = 10
+"""Lines without any epoch or step that say the same before they are taken for a loop."""
 _MEANS = "the metric is the average value of previous steps"
 """What Paddle prints first: its metrics are running means, of which the last of an epoch counts; its loss is none."""
 
@@ -59,14 +61,18 @@ def read_stdout(path: Path, text: str) -> Log | None:
     for read in (darknet, dicts, blocks, catboost, printed_tables):
         if series := read(lines):
             return Log(path, "stdout", tuple(series))
-    return _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
+    counted = _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
+    return counted or _repeating(path, lines, text, without_axis=True)
 
 
-def _repeating(path: Path, lines: list[str], text: str) -> Log | None:
+def _repeating(path: Path, lines: list[str], text: str, without_axis: bool = False) -> Log | None:
     """The curves of lines that repeat with changing numbers."""
     told = [line for before, line in pairwise(["", *lines]) if not _SUMMARY.search(before)]
     parsed = [Line(phase=split) if (split := phase(line)) else parse_line(line) for line in told]
-    curves = _Collector(_without_totals(parsed), means=_MEANS in text[:100_000]).curves()
+    said = _without_totals(parsed)
+    if without_axis:
+        said = _bare_losses(said)
+    curves = _Collector(said, means=_MEANS in text[:100_000]).curves()
     series = _named(curves)
     long_enough = any(len(s.y) > 1 and s.name != "lr" and telling(s.column) for s in series)
     return Log(path, "stdout", tuple(_tell_apart(series, curves))) if long_enough else None
@@ -86,6 +92,17 @@ def _without_totals(parsed: list[Line | None]) -> list[Line]:
         for line in lines:
             line.epoch = None if line.plural else line.epoch
     return lines
+
+
+def _bare_losses(lines: list[Line]) -> list[Line]:
+    """Lines that give nothing but losses and the like, often enough to be a loop; they are counted as rows."""
+    bare = [line for line in lines if line.values and all(canonical(v[0], v[1]) in CORE for v in line.values)]
+    bare = [line for line in bare if not _has_axis(line)]
+    shapes = Counter(_shape(line) for line in bare)
+    kept = [line for line in bare if shapes[_shape(line)] >= BARE]
+    for line in kept:
+        line.rows = True
+    return kept
 
 
 class _Collector:
@@ -113,7 +130,9 @@ class _Collector:
             self._place(line)
             if not any(telling(label) for label, _, _ in line.values):
                 continue
-            if self.context is None:
+            if line.rows:
+                self._add(line, line)
+            elif self.context is None:
                 self.waiting.append(line)
             elif _has_axis(line) or (self.shapes[_shape(line)] > 1 and self._stands()):
                 self._add(line, self.context)

@@ -11,7 +11,7 @@ from ..restarts import restarts
 from .csv_log import read_csv
 from .json_lines import read_json
 from .mlflow_metric import read_mlflow
-from .stdout_log import read_stdout
+from .stdout_log import read_blank_tables, read_stdout
 from .tensorboard import is_events, read_tensorboard
 from .text import read_text
 from .wandb_run import read_wandb
@@ -26,7 +26,7 @@ def read_log(path: Path) -> Log:
     if head.startswith(b":W&B"):
         return read_wandb(path)
     text = read_text(path)
-    for read in (read_mlflow, read_json, read_csv, read_stdout):
+    for read in (read_mlflow, read_json, read_blank_tables, read_csv, read_stdout):
         if (log := read(path, text)) is not None and log.series:
             return told_of_runs(log)
     raise Unreadable("no training curve was found in it", str(path), "give the log that the training loop wrote")

@@ -29,6 +29,7 @@ class _Table:
     piped: bool
     rows: list[list[Cell]] = field(default_factory=list)
     open_bar: bool = False
+    timed: tuple[bool, ...] = ()
 
     def take(self, line: str) -> bool:
         """Adds a line if it is a row of this table. A bar that is drawn again for the same epoch replaces its row."""
@@ -39,6 +40,9 @@ class _Table:
             return False
         if len(cells) < len(self.header) - 1:
             return False
+        timed = tuple(bool(_TIME.match(c)) for c in cells)
+        if self.rows and timed != self.timed:
+            return False  # a row of another table
         row = [_value(c) for c in cells[: len(self.header)]]
         row += [None] * (len(self.header) - len(row))
         if sum(v is not None for v in row) < 2 and not any(c in ("#na#", "nan", "-") for c in cells):
@@ -46,7 +50,7 @@ class _Table:
         if bar and self.open_bar and self.rows[-1][0] == row[0]:
             self.rows.pop()
         self.rows.append(row)
-        self.open_bar = bar
+        self.open_bar, self.timed = bar, timed
         return True
 
 
@@ -84,6 +88,7 @@ def _counts(rows: list[list[Cell]]) -> bool:
 
 def _header(line: str) -> tuple[list[str], bool] | None:
     """(names, whether bars separate them) of a line that is a header: words only, an axis first."""
+    line = line.partition("█")[0] if "█" in line else line
     if len(line) > 1000 or not _WORDS_ONLY.match(line):
         return None
     piped = line.count("|") >= 2

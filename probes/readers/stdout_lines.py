@@ -77,6 +77,7 @@ _NO_POINT = re.compile(
     r"config\w*|maxDets|Namespace)\b|^\W*wandb:",
     re.I,
 )
+_BEST_SO_FAR = re.compile(r"[(\[][^()\[\]]*\bbest\b[^()\[\]]*[)\]]", re.I)
 _ASIDE = re.compile(
     r"\b(?:sav(?:ed|ing)|checkpoints?|best|max(?:imum)? acc\w*|improved|decreased|reached|stopping)\b"
     r"|最佳|最高|최고|最終|最终|лучш",
@@ -140,6 +141,7 @@ def parse_line(raw: str) -> Line | None:
     raw = _without_dicts(raw) if "{" in raw else raw
     if _NO_POINT.search(raw):
         return None
+    raw = _BEST_SO_FAR.sub(" ", raw) if "best" in raw.lower() else raw
     if aside := _ASIDE.search(raw):
         raw = raw[: aside.start()]
     bar = bool(_BAR.search(raw))

@@ -48,6 +48,7 @@ class _Curve:
         return self.label[:1] == "*"
 
 
+_BLANK_HEADER = re.compile(r"^ *(?:epochs?|steps?|iter\w*)  +[a-z][^\n,;|\t]*$", re.I | re.M)
 _SUMMARY = re.compile(r"\bbest\b[^\d]*:\s*$", re.I)
 """A title over the line of the best epoch, printed again."""
 _Key = tuple[bool, str, str | None, bool]
@@ -63,6 +64,14 @@ def read_stdout(path: Path, text: str) -> Log | None:
             return Log(path, "stdout", tuple(series))
     counted = _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
     return counted or _repeating(path, lines, text, without_axis=True)
+
+
+def read_blank_tables(path: Path, text: str) -> Log | None:
+    """Tables whose columns stand apart by blanks, which a reader of delimiters would mistake; None without any."""
+    if not _BLANK_HEADER.search(text):
+        return None
+    series = printed_tables(list(lines_of(text)))
+    return Log(path, "stdout", tuple(series)) if series else None
 
 
 def _repeating(path: Path, lines: list[str], text: str, without_axis: bool = False) -> Log | None:

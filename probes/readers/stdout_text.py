@@ -9,6 +9,7 @@ from itertools import pairwise
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
+    | dict.fromkeys("│┃║", "|")
 )
 _NARROW_BLANK = re.compile(r"(?<=\d)[\u202f\u2009\u00a0'](?=\d{3}(?!\d))")
 _COMMA_NUMBER = re.compile(r"[:=\s][-+]?(\d+),(\d+)(?![\d,]|\.\d)")

@@ -519,3 +519,111 @@ def detr_meters() -> Style:
         for k in (0, 10):
             text += f"Test:  [{k:>4d}/11]  eta: 0:00:10  class_error: 95.1  loss: {val[e]:.4f} ({val[e]:.4f})  loss_ce: 2.0 (2.0)  time: 0.5  data: 0.1  max mem: 4000\n"
     return Style(text, {"train/loss": train, "test/loss": val, "lr": [0.0001] * 2}, {"train/loss": [0, 1]})
+
+
+@style
+def fastai_with_a_bar_in_its_header_and_a_report_after() -> Style:
+    train, val, accuracy = falling(3, 0.5), falling(3, 0.4), rising(3, 0.8)
+    text = "epoch     train_loss  valid_loss  accuracy  time    ██████████| 100.00% [105070592/105067061 00:03<00:00]\n"
+    for i in range(3):
+        text += f"{i}         {train[i]:.6f}    {val[i]:.6f}    {accuracy[i]:.6f}  1:12:1{i}\n"
+    text += "              precision    recall  f1-score   support\n\n           0       1.00      1.00      1.00       980\n           1       0.99      1.00      1.00      1135\n"
+    return Style(text, {"train/loss": train, "val/loss": val, "val/accuracy": accuracy}, {"val/loss": [0, 1, 2]})
+
+
+@style
+def boxes_drawn_with_lines() -> Style:
+    train, val = falling(3), falling(3, 2.8)
+    text = "┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n┃ Epoch ┃ Train Loss ┃ Val Loss ┃\n┡━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩\n"
+    text += "".join(f"│ {i + 1}     │ {train[i]:<10} │ {val[i]:<8} │\n" for i in range(3))
+    return Style(
+        text + "└───────┴────────────┴──────────┘\n", {"train/loss": train, "val/loss": val}, {"val/loss": [1, 2, 3]}
+    )
+
+
+@style
+def chainer_report() -> Style:
+    train, val = falling(3), falling(3, 2.8)
+    text = "epoch       main/loss   validation/main/loss  main/accuracy  validation/main/accuracy  elapsed_time\n"
+    text += "".join(
+        f"\x1b[J{i + 1}           {train[i]:<10}  {val[i]:<20}  0.91           0.81                      11.{i}123\n"
+        for i in range(3)
+    )
+    curves = {"train/loss": train, "val/loss": val, "train/accuracy": [0.91] * 3, "val/accuracy": [0.81] * 3}
+    return Style(text, curves, {"val/loss": [1, 2, 3]})
+
+
+@style
+def espnet() -> Style:
+    step, train, val = falling(3, 90.0), falling(3, 80.0), falling(3, 70.0)
+    text = ""
+    for e in range(3):
+        prefix = "[node01] 2021-01-01 12:00:00,123 (trainer:732) INFO: "
+        text += f"{prefix}{e + 1}epoch:train:1-100batch: iter_time=0.1, loss_ctc=5.1, loss={step[e]}, backward_time=0.3, train_time=1.0\n"
+        text += f"{prefix}{e + 1}epoch results: [train] iter_time=0.1, loss_ctc=5.1, loss={train[e]}, time=3 minutes, [valid] loss_ctc=4.1, loss={val[e]}, time=10 seconds\n"
+    return Style(text, {"train/loss": train, "val/loss": val, "train/loss_step": step}, {"val/loss": [1, 2, 3]})
+
+
+@style
+def samples_of_a_language_model_between_the_lines() -> Style:
+    train = falling(3, 2.8)
+    text = "trainer:\n    learning_rate: 0.0005\n    grad_norm_clip: 1.0\n\nnumber of parameters: 0.09M\n"
+    for i in range(3):
+        text += f"iter_dt {100 * i}.00ms; iter {2 * i}: train loss {train[i]}\n( ( 8 + 7 ) / 6 ) / ( 3 / 7 )\n6 9(291-(9+3 (22/\nsaving model\n"
+    return Style(text, {"train/loss": train}, {"train/loss": [0, 2, 4]}, {"train/loss": "step"})
+
+
+@style
+def seconds_of_training_beside_the_loss() -> Style:
+    train = falling(4, 75.0)
+    text = "--- resnet18 on CIFAR100 (100 classes) using cuda ---\n"
+    for i in range(4):
+        text += f"Epoch {i + 1:02d} loss {train[i]} | train 2.{i}s" + (" | Acc 9.32% | infer 4.4s\n" if i % 2 else "\n")
+    return Style(text, {"train/loss": train, "train/accuracy": [9.32] * 2}, {"train/accuracy": [2, 4]})
+
+
+@style
+def tensorflow_estimator() -> Style:
+    train, val = falling(3), falling(3, 2.8)
+    text = "INFO:tensorflow:Calling model_fn.\n"
+    for i in range(3):
+        text += f"INFO:tensorflow:global_step/sec: 8.1\nINFO:tensorflow:loss = {train[i]}, step = {100 * i} (12.3 sec)\nINFO:tensorflow:Saving checkpoints for {100 * i} into model.ckpt.\n"
+        text += f"INFO:tensorflow:Saving dict for global step {100 * i}: accuracy = 0.5{i}, global_step = {100 * i}, loss = {val[i]}\n"
+    return Style(
+        text, {"train/loss": train, "val/loss": val, "val/accuracy": [0.5, 0.51, 0.52]}, {"train/loss": [0, 100, 200]}
+    )
+
+
+@style
+def lines_that_begin_with_a_counter() -> Style:
+    train, val = falling(4), falling(4, 2.8)
+    text = "".join(f"({i + 1}/4) train_loss={train[i]:.4f} val_loss={val[i]:.4f}\n" for i in range(4))
+    return Style(text, {"train/loss": train, "val/loss": val}, {"train/loss": [1, 2, 3, 4]})
+
+
+@style
+def losses_without_any_axis() -> Style:
+    train = falling(12)
+    text = "Using cuda\n" + "".join(f"loss: {v:.3f}\n" for v in train)
+    return Style(text, {"train/loss": train}, axis={"train/loss": "row"})
+
+
+@style
+def dicts_behind_an_epoch() -> Style:
+    train, val = falling(3), falling(3, 2.8)
+    text = "Config: {'lr': 0.1, 'loss_type': 'ls'}\n"
+    text += "".join(
+        f"Epoch {i + 1}: Train {{'loss': {train[i]}, 'acc': 0.5}} Val {{'loss': {val[i]}, 'acc': 0.4}}\n"
+        for i in range(3)
+    )
+    return Style(text, {"train/loss": train, "val/loss": val, "train/accuracy": [0.5] * 3, "val/accuracy": [0.4] * 3})
+
+
+@style
+def configuration_before_the_metrics_on_every_line() -> Style:
+    train = falling(3)
+    text = "".join(
+        f"Config: {{'learning_rate': 0.001, 'loss_type': 'ls', 'opt': {{'eps': 1e-8}}}}, Epoch {i + 1}/3, Train Loss: {train[i]}\n"
+        for i in range(3)
+    )
+    return Style(text, {"train/loss": train}, {"train/loss": [1, 2, 3]})

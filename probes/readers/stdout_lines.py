@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..names import SPLIT_WORDS, TELLING, axis, split_of, words
+from .stdout_text import LONGEST
 
 _CLUTTER = re.compile(
     r"\d{4}[-/.]\d\d[-/.]\d\d[T ]?"  # dates
@@ -136,7 +137,7 @@ def phase(raw: str) -> str | None:
 
 def parse_line(raw: str) -> Line | None:
     """The labelled numbers of a line, or None if it has none or is code, a message about files, or settings."""
-    if len(raw) > 5000 or (not any(c.isdigit() for c in raw) and "nan" not in raw.lower()) or _CODE.match(raw):
+    if len(raw) > LONGEST or (not any(c.isdigit() for c in raw) and "nan" not in raw.lower()) or _CODE.match(raw):
         return None
     raw = _without_dicts(raw) if "{" in raw else raw
     if _NO_POINT.search(raw):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+LONGEST = 5000
+"""Characters of a line that may be one of a training loop; longer ones are data."""
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
@@ -65,6 +67,8 @@ def lines_of(text: str) -> Iterator[str]:
 
 def tidy(line: str) -> str:
     """A line without the prefix that a logger gave it, and with odd ways to write a number or an epoch made plain."""
+    if len(line) > LONGEST:
+        return line
     line = line if line.isascii() else line.translate(_WIDE)
     for sign, prefix in _PREFIXES:
         if sign in line:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import log_styles_more  # noqa: F401  adds its styles
+import log_styles_of_people  # noqa: F401
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings

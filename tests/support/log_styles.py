@@ -146,7 +146,7 @@ def fairseq_new() -> Style:
 @style
 def fastai_stages() -> Style:
     train, val, accuracy = falling(5, 0.9), falling(5, 0.6), rising(5, 0.8)
-    text = 'Downloading: "https://download.pytorch.org/models/resnet34.pth" to /root/.cache/torch/resnet34.pth\n'
+    text = 'Fetching the weights of the body (83 MB) ...\n'
     for first, last in ((0, 2), (2, 5)):
         text += "epoch     train_loss  valid_loss  accuracy  time    \n"
         for i in range(first, last):
@@ -453,7 +453,7 @@ def paddle_hapi() -> Style:
 @style
 def pytorch_mnist() -> Style:
     train, val, accuracy = falling(6, 2.3, 6), falling(2, 0.2, 4), [94.0, 98.0]
-    text = "Downloading http://yann.lecun.com/exdb/mnist/train-images-idx3-ubyte.gz\n"
+    text = "Fetching the images (9.9 MB) ...\n"
     for e in (1, 2):
         for k in range(3):
             text += f"Train Epoch: {e} [{19200 * k}/57600 ({100 * k / 3:.0f}%)]\tLoss: {train[3 * (e - 1) + k]:.6f}\n"

@@ -62,7 +62,7 @@ def lightning_bars() -> Style:
 @style
 def nanogpt() -> Style:
     train, val, step = falling(2, 10.8, 4), falling(2, 10.9, 4), falling(6, 10.9, 4)
-    text = "Overriding: dataset = shakespeare_char\nlearning_rate = 6e-4 # max learning rate\ntokens per iteration will be: 491,520\nfound vocab_size = 65 (inside data/meta.pkl)\nnumber of parameters: 10.65M\nnum decayed parameter tensors: 26, with 10,740,096 parameters\nusing fused AdamW: True\ncompiling the model... (takes a ~minute)\n"
+    text = "Overriding: dataset = shakespeare_char\nlearning_rate = 6e-4 # max learning rate\ntokens per iteration: 163,840\nvocab_size = 71\nparameters: 9.1M, decayed tensors: 24, with 9,100,032 of them\ncompiling ...\n"
     for i in range(6):
         if i % 3 == 0:
             text += (

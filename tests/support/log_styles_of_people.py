@@ -244,7 +244,7 @@ def detr_meters() -> Style:
 @style
 def fastai_with_a_bar_in_its_header_and_a_report_after() -> Style:
     train, val, accuracy = falling(3, 0.5), falling(3, 0.4), rising(3, 0.8)
-    text = "epoch     train_loss  valid_loss  accuracy  time    ██████████| 100.00% [105070592/105067061 00:03<00:00]\n"
+    text = "epoch     train_loss  valid_loss  accuracy  time    ██████████| 100.00% [1000/1000 00:01<00:00]\n"
     for i in range(3):
         text += f"{i}         {train[i]:.6f}    {val[i]:.6f}    {accuracy[i]:.6f}  1:12:1{i}\n"
     text += "              precision    recall  f1-score   support\n\n           0       1.00      1.00      1.00       980\n           1       0.99      1.00      1.00      1135\n"

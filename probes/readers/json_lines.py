@@ -49,7 +49,7 @@ def _lines(text: str) -> Iterator[Record]:
         yield record
 
 
-def _value(value: Any) -> Cell:
+def value_of(value: Any) -> Cell:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
@@ -74,10 +74,10 @@ def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
     Records say their split themselves (`"mode": "val"`); where they do not, those without a training loss are
     evaluation when others beside them have one.
     """
-    flat = [_flatten(r) for r in records]
-    kinds = [_kind(r) for r in flat]
-    if not any(kinds) and any(map(_is_training, flat)):
-        kinds = [None if _is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
+    flat = [flatten(r) for r in records]
+    kinds = [kind_of(r) for r in flat]
+    if not any(kinds) and any(map(is_training, flat)):
+        kinds = [None if is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
     groups = {kind: [r for r, k in zip(flat, kinds, strict=True) if k == kind] for kind in dict.fromkeys(kinds)}
     columns = {kind: record_columns(group, kind) for kind, group in groups.items()}
     if not is_training_log([c for group in columns.values() for c in group], _text_keys(records)):
@@ -85,18 +85,18 @@ def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
     return Log(path, form, tuple(s for group in columns.values() for s in series_of(group)))
 
 
-def _kind(record: Record) -> str | None:
+def kind_of(record: Record) -> str | None:
     """The split that a record says it is of."""
     said = [split_of(record[key]) for key in KIND_KEYS if isinstance(record.get(key), str)]
     return next(filter(None, said), None)
 
 
-def _is_training(record: Record) -> bool:
+def is_training(record: Record) -> bool:
     telling = any(set(words(k)) & {"loss", "lr"} and split_of(k) in (None, "train") for k in record)
     return telling or "learning_rate" in record
 
 
-def _flatten(record: Record) -> Record:
+def flatten(record: Record) -> Record:
     """One level of nesting becomes a slash: {"train": {"loss": 1}} -> {"train/loss": 1}. Lists are left out."""
     flat: Record = {}
     for key, value in record.items():
@@ -112,7 +112,7 @@ def record_columns(records: list[Record], split: str | None) -> list[Column]:
     keys = dict.fromkeys(key for record in records for key in record)
     columns = []
     for key in keys:
-        cells = [_value(record.get(key)) for record in records]
+        cells = [value_of(record.get(key)) for record in records]
         if any(c is not None for c in cells):
             columns.append(Column(key, cells, split))
     return columns
@@ -123,7 +123,7 @@ def _text_keys(records: list[Record]) -> list[str]:
     return [
         k
         for k in records[0]
-        if k not in KIND_KEYS and all(isinstance(r.get(k), str) and _value(r[k]) is None for r in records)
+        if k not in KIND_KEYS and all(isinstance(r.get(k), str) and value_of(r[k]) is None for r in records)
     ]
 
 
@@ -152,12 +152,12 @@ def _list_columns(tree: Record, prefix: str = "") -> list[Column]:
         if isinstance(value, dict) and not prefix and all(split_of(w) for w in words(key)):
             columns += _list_columns(value, f"{key}/")
         elif isinstance(value, list) and value and all(_is_number(v) for v in value):
-            columns.append(Column(prefix + key, [_value(v) for v in value]))
+            columns.append(Column(prefix + key, [value_of(v) for v in value]))
     return columns
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or _value(value) is not None
+    return value is None or value_of(value) is not None
 
 
 def _numbered(tree: Record) -> list[Record]:

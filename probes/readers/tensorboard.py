@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import Log, Series
+from ..artifacts import Log, Progress, Series
 from ..errors import Unreadable
 from ..names import canonical, split_of, words
 from .protobuf import fields
@@ -28,7 +28,7 @@ def is_events(head: bytes) -> bool:
     return len(head) >= 12 and b"brain.Event:" in head[12:64]
 
 
-def read_tensorboard(paths: Sequence[Path]) -> Log:
+def read_tensorboard(paths: Sequence[Path], progress: Progress | None = None) -> Log:
     """All scalars of the event files of one folder, joined in time order. Raises Unreadable if there are none."""
     points: dict[str, list[tuple[float, float]]] = {}
     warnings = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -87,9 +87,11 @@ def thinning(every: int) -> tuple[str, ...]:
     )
 
 
-def number_blocks(file: IO[bytes], progress: Progress | None, path: Path) -> Iterator[Block]:
-    """Whole lines in blocks, from where the file stands."""
-    return map(block_of, line_blocks(file, progress, path))
+def number_blocks(
+    file: IO[bytes], progress: Progress | None, path: Path, clean: Callable[[bytes], bytes] = bytes
+) -> Iterator[Block]:
+    """Whole lines in blocks, from where the file stands, after `clean` went over them."""
+    return (block_of(clean(data)) for data in line_blocks(file, progress, path))
 
 
 def line_blocks(file: IO[bytes], progress: Progress | None, path: Path) -> Iterator[bytes]:

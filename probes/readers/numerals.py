@@ -146,7 +146,7 @@ def _scaled(digits: Words, power: Places) -> Floats:
     values = digits.astype(np.float64)
     size = _POWERS[np.minimum(np.abs(power), 22)]
     if power.max(initial=0) > 0:
-        return np.where(power > 0, values * size, values / size)
+        return np.asarray(np.where(power > 0, values * size, values / size))
     values /= size
     return values
 

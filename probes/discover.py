@@ -22,7 +22,7 @@ from .readers.log import read_log
 from .readers.onnx_file import looks_like_onnx
 from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
-from .readers.tensorboard import is_events, read_tensorboard
+from .readers.tensorboard import is_events, read_tensorboard, runs_of
 from .readers.text import read_text
 from .readers.trusted import read_trusted
 
@@ -124,8 +124,8 @@ def discover(
             found.unknown.append(Unknown(file, f"cannot be opened ({error.strerror or type(error).__name__})"))
         except RecursionError:
             found.unknown.append(Unknown(file, "nested too deeply to be read"))
-    for folder, events in found.events.items():
-        _take_events(folder, events, found, progress)
+    for folders in runs_of(found.events).values():
+        _take_events([file for folder in folders for file in found.events[folder]], found, progress)
     for folder, parts in found.deepspeed.items():
         _take_deepspeed(folder, parts, found)
     return _artifacts(found, target)
@@ -283,7 +283,7 @@ def _take_text(file: Path, size: int, found: _Found, progress: Progress | None) 
     found.logs.append(read_log(file, progress))
 
 
-def _take_events(folder: Path, files: list[Path], found: _Found, progress: Progress | None) -> None:
+def _take_events(files: list[Path], found: _Found, progress: Progress | None) -> None:
     try:
         found.logs.append(read_tensorboard(files, progress))
     except Unreadable as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import numpy as np
 from ..artifacts import Floats, Log, Progress, Series
 from ..names import TELLING, split_of, words
 from .growing import LARGE, Growing, number_blocks, thinning
-from .json_lines import KIND_KEYS, Record, flatten, is_training, kind_of, value_of
+from .json_lines import KIND_KEYS, SPOILT, Record, flatten, is_training, kind_of, record_of, spoilt, value_of
 from .line_templates import Shapes, Template, filled, slots
 from .table import BLANK, Cell, Column, is_training_log, series_of
 
@@ -77,13 +76,9 @@ class _Records:
 
     def learn(self, template: Template, line: bytes) -> _Plan | None:
         """The plan of a shape, by reading it with numbers that tell their places."""
-        try:
-            told = json.loads(
-                filled(template, [str(_SENTINEL + i).encode() for i in range(len(template.literals) - 1)])
-            )
-            if not isinstance(told, dict) or not isinstance(json.loads(line), dict):
-                return None
-        except (ValueError, RecursionError):
+        numbers = [str(_SENTINEL + i).encode() for i in range(len(template.literals) - 1)]
+        told = record_of(filled(template, numbers))
+        if told is None or record_of(line) is None:
             return None
         group, cells = self.group(told)
         slots = [int(c) - _SENTINEL if c is not None and _SENTINEL <= c < _SENTINEL + 1e6 else None for c in cells]
@@ -98,23 +93,21 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
         if not file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return None
         file.seek(0)
-        count, broken = 0, False
+        count = bad = 0
         for block in number_blocks(file, progress, path):
-            if broken:  # only the last line of a file may be cut off
-                return None
-            lines = shapes.sort(block)
+            lines, cut = shapes.sort(block), False
             for found in lines.matched:
                 _add(found.plan, found.lines + count, found.numbers)
             for place in lines.others.tolist():
                 line = lines.line(place)
-                if not _add_line(records, count + place, line):
-                    broken = bool(line.strip())
-                    if broken and (count + place == 0 or place < lines.count - 1):
+                if line.strip() and not _add_line(records, count + place, line):
+                    bad, cut = bad + 1, place == lines.count - 1
+                    if count + place == 0:
                         return None
             count += lines.count
-            if not records.promising and file.tell() >= LARGE:  # a data set, not a log
-                return None
-    return _log(path, records)
+            if bad > SPOILT * count + 1 or (not records.promising and file.tell() >= LARGE):
+                return None  # other text, or a data set
+    return _log(path, records, spoilt(bad - cut)) if bad < count else None
 
 
 def _slots(line: bytes) -> Iterator[tuple[int, int]]:
@@ -136,11 +129,8 @@ def _add(plan: _Plan, rows: np.ndarray, numbers: list[Floats]) -> None:
 
 def _add_line(records: _Records, row: int, line: bytes) -> bool:
     """Adds a line by itself; whether it is a record."""
-    try:
-        record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(record, dict):
+    record = record_of(line.removeprefix(b"\xef\xbb\xbf"))
+    if record is None:
         return False
     group, cells = records.group(record)
     group.rows.append(row)
@@ -150,7 +140,7 @@ def _add_line(records: _Records, row: int, line: bytes) -> bool:
     return True
 
 
-def _log(path: Path, records: _Records) -> Log | None:
+def _log(path: Path, records: _Records, notes: tuple[str, ...]) -> Log | None:
     groups = list(records.groups.values())
     for group in groups:
         group.flush()
@@ -163,7 +153,7 @@ def _log(path: Path, records: _Records) -> Log | None:
         return None
     every = max(g.table.every for g in groups)
     found: Iterable[Series] = (s for group in columns.values() for s in series_of(group))
-    return Log(path, "jsonl", tuple(found), thinning(every))
+    return Log(path, "jsonl", tuple(found), (*notes, *thinning(every)))
 
 
 def _columns(groups: list[_Group], kind: str | None) -> list[Column]:

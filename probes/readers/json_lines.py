@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
 KIND_KEYS = ("mode", "split", "phase", "stage", "set", "subset", "type")
+SPOILT = 0.02
+"""The part of a file's lines that may be something else: messages, lines cut by a crash."""
 Record = dict[str, Any]
 
 
@@ -22,8 +25,9 @@ def read_json(path: Path, text: str) -> Log | None:
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
-        records = list(_lines(text))
-        return records_log(path, "jsonl", records) if records else None
+        records, notes = _lines(text)
+        log = records_log(path, "jsonl", records) if records else None
+        return replace(log, warnings=(*log.warnings, *notes)) if log is not None else None
     if isinstance(tree, dict) and isinstance(tree.get("log_history"), list):
         return _trainer_state(path, tree["log_history"])
     if isinstance(tree, dict) and {"_step", "_runtime"} <= tree.keys():
@@ -34,19 +38,28 @@ def read_json(path: Path, text: str) -> Log | None:
     return next(_curves(path, tree, 0), None)
 
 
-def _lines(text: str) -> Iterator[Record]:
-    """Records, one a line. A file where a line is neither blank nor an object has none; the last may be cut off."""
+def _lines(text: str) -> tuple[list[Record], tuple[str, ...]]:
+    """Records, one a line, and a warning about lines that are none. Too many of these: no records."""
     lines = [line for line in text.splitlines() if line.strip()]
-    for place, line in enumerate(lines):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            if place < len(lines) - 1 or place == 0:
-                return
-            continue
-        yield record
+    records = [record for line in lines if (record := record_of(line)) is not None]
+    bad = len(lines) - len(records)
+    if not records or record_of(lines[0]) is None or bad > SPOILT * len(lines) + 1:
+        return [], ()
+    return records, spoilt(bad - (record_of(lines[-1]) is None))
+
+
+def record_of(line: str | bytes) -> Record | None:
+    """The object in a line, None if it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def spoilt(bad: int) -> tuple[str, ...]:
+    """The sentence about lines in the midst of a file that are no records."""
+    return (f"{bad} lines are no JSON objects and were left out.",) if bad else ()
 
 
 def value_of(value: Any) -> Cell:

@@ -35,12 +35,13 @@ _STATES = re.compile(rb"[^\r\n]*\r(?=[^\r\n]*[^\s][^\r\n]*\r[^\r\n]*\S)")
 
 @dataclass(slots=True)
 class _Shape:
-    """All lines of one shape: their numbers, and those that are in the copy, by line number."""
+    """All lines of one shape: their numbers, those that are in the copy, by line number, and the last."""
 
     table: Growing
     count: int = 0
     every: int = 1
     copied: dict[int, bytes] = field(default_factory=dict)
+    last: tuple[int, bytes] | None = None
 
 
 class _Copy:
@@ -69,6 +70,7 @@ class _Copy:
             shape.count += len(found.lines)
             for place in found.lines[wanted].tolist():
                 shape.copied[place + first] = lines.line(place)
+            shape.last = (int(found.lines[-1]) + first, lines.line(int(found.lines[-1])))
             if len(shape.copied) > 2 * SHARE:
                 shape.copied = dict(list(shape.copied.items())[::2])
                 shape.every *= 2
@@ -97,6 +99,8 @@ class _Copy:
         chosen = dict(self.edges)
         for shape in self.shapes:
             chosen |= shape.copied
+            if shape.last is not None:
+                chosen[shape.last[0]] = shape.last[1]
         return decode(b"".join(chosen[row] for row in sorted(chosen)), str(path))
 
 
@@ -160,8 +164,9 @@ def _completed(log: Log, copy: _Copy) -> Log:
 def _numbers(copy: _Copy) -> Iterator[_Numbers]:
     for shape in copy.shapes:
         if shape.every > 1:
+            last = () if shape.last is None else (shape.last[0],)
             rows, columns = shape.table.take()
-            copied = np.array(sorted({*shape.copied, *copy.edges}), float)
+            copied = np.array(sorted({*shape.copied, *copy.edges, *last}), float)
             order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
             yield _Numbers([c[order] for c in columns], np.isin(rows[order], copied))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..artifacts import Log, Progress, Series
 from ..errors import Unreadable
-from ..names import SPLIT_WORDS, canonical, split_of, words
+from ..names import SPLIT_WORDS, TELLING, canonical, split_of, words
 from .event_records import Scalars, read_scalars
 
 
@@ -28,11 +28,16 @@ def runs_of(folders: Iterable[Path]) -> dict[Path, list[Path]]:
     known = set(folders)
     runs: dict[Path, list[Path]] = {}
     for folder in sorted(known):
-        part = split_of(folder.name) is not None
         alone = all(word in SPLIT_WORDS for word in words(folder.name))
-        run = folder.parent if part and (alone or folder.parent in known) else folder
+        run = folder.parent if _split(folder) and (alone or folder.parent in known) else folder
         runs.setdefault(run, []).append(folder)
     return runs
+
+
+def _split(folder: Path) -> str | None:
+    """The split of a folder that is named for one, as `validation` and `loss_train` are and `lr_test_3` is not."""
+    rest = {word for word in words(folder.name) if word not in SPLIT_WORDS}
+    return split_of(folder.name) if rest <= TELLING - {"lr", "rate"} else None
 
 
 def read_tensorboard(paths: Sequence[Path], progress: Progress | None = None) -> Log:
@@ -59,7 +64,7 @@ def _began(path: Path) -> float:
 def _series(folder: Path, tag: str, files: list[Scalars]) -> Series:
     parts = [found.curve(tag) for found in files]
     x, y = (np.concatenate(part) for part in zip(*parts, strict=True))
-    name = "sys/hp_metric" if tag == "hp_metric" else canonical(tag, split_of(folder.name))
+    name = "sys/hp_metric" if tag == "hp_metric" else canonical(tag, _split(folder))
     return Series(name, tag, x, y, "epoch" if words(tag)[:1] == ("epoch",) else "step")
 
 

@@ -13,6 +13,7 @@ from ..artifacts import Floats, Log, Progress
 from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
 from .growing import Growing, number_blocks, thinning
 from .json_lines import KIND_KEYS
+from .long_form import by_name, says_run
 from .numerals import AHEAD, BEHIND, Block, Places, read_numbers
 from .table import BLANK, MISSING, Column, is_training_log, number, series_of
 
@@ -77,7 +78,8 @@ def _layout(head: bytes) -> _Layout | None:
     begin = mark + sum(len(line) + 1 for line in lines[: start + 1])
     for delimiter, rows in tables("\n".join(texts)):
         columns, words = columns_of(rows[0], rows[1:])
-        if delimiter == " " or any(w.lower() in KIND_KEYS for w in words):
+        long = by_name(Path("log"), rows[0], rows[1:]) is not None
+        if delimiter == " " or long or says_run(rows[0]) or any(w.lower() in KIND_KEYS for w in words):
             return None
         if is_training_log(columns, words):
             used = [i for i, name in enumerate(rows[0]) if name not in words]

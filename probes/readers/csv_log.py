@@ -12,11 +12,14 @@ import numpy as np
 from ..artifacts import Log
 from ..names import axis
 from .json_lines import KIND_KEYS, records_log
+from .long_form import by_name, by_run
 from .table import MISSING, Cell, Column, is_training_log, number, series_of
 
 DELIMITERS = (",", "\t", ";", "|")
 MOST_COLUMNS = 5000
 _FRACTION = re.compile(r"^([-+]?\d*),(\d+(?:[eE][-+]?\d+)?%?)$")
+MOST_TWICE = 0.34
+"""The part of a header that may be names that it has already; above, it is no header."""
 TEXT_SHARE = 0.5
 """A column is one of words when fewer of its filled cells than this are numbers."""
 
@@ -26,6 +29,9 @@ def read_csv(path: Path, text: str) -> Log | None:
     for _, rows in tables(text):
         header, body = rows[0], rows[1:]
         columns, words = columns_of(header, body)
+        for read in (by_run, by_name):
+            if (long := read(path, header, body)) is not None:
+                return long
         if any(w.lower() in KIND_KEYS for w in words):  # long form: a row says which split it is of
             records = [{k.lower() if k in words else k: v for k, v in zip(header, row, strict=True)} for row in body]
             if (found := records_log(path, "csv", records)) is not None:
@@ -103,7 +109,8 @@ def _tidy(rows: list[list[str]]) -> list[list[str]]:
     header = rows[0]
     while header and header[-1] == "":
         header = header[:-1]
-    if len({h for h in header if h}) < len([h for h in header if h]) or sum(not h for h in header) > 1:
+    named = [h for h in header if h]
+    if len(named) - len(set(named)) > MOST_TWICE * len(header) or len(header) - len(named) > 1:
         return []
     if sum(number(h) is not None for h in header) > 0.2 * len(header):
         return []

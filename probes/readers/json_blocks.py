@@ -12,7 +12,18 @@ import numpy as np
 from ..artifacts import Floats, Log, Progress, Series
 from ..names import TELLING, split_of, words
 from .growing import LARGE, Growing, number_blocks, thinning
-from .json_lines import KIND_KEYS, SPOILT, Record, flatten, is_training, kind_of, record_of, spoilt, value_of
+from .json_lines import (
+    KIND_KEYS,
+    SPOILT,
+    Record,
+    counted_in_epochs,
+    flatten,
+    is_training,
+    kind_of,
+    record_of,
+    spoilt,
+    value_of,
+)
 from .line_templates import Shapes, Template, filled, slots
 from .table import BLANK, Cell, Column, is_training_log, series_of
 
@@ -148,7 +159,7 @@ def _log(path: Path, records: _Records, notes: tuple[str, ...]) -> Log | None:
         for group in groups:
             group.kind = None if group.training or group.said else "val"
     kinds = dict.fromkeys(g.kind for g in groups)
-    columns = {kind: _columns([g for g in groups if g.kind == kind], kind) for kind in kinds}
+    columns = counted_in_epochs({kind: _columns([g for g in groups if g.kind == kind], kind) for kind in kinds})
     if not is_training_log([c for group in columns.values() for c in group], sorted(records.texts or ())):
         return None
     every = max(g.table.every for g in groups)

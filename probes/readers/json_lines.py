@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..artifacts import Log
 from ..names import axis, split_of, words
@@ -15,6 +19,7 @@ from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
 KIND_KEYS = ("mode", "split", "phase", "stage", "set", "subset", "type")
+MOST_LITERAL = 16 << 20
 SPOILT = 0.02
 """The part of a file's lines that may be something else: messages, lines cut by a crash."""
 Record = dict[str, Any]
@@ -25,6 +30,8 @@ def read_json(path: Path, text: str) -> Log | None:
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
+        tree = _python(text)
+    if tree is None:
         records, notes = _lines(text)
         log = records_log(path, "jsonl", records) if records else None
         return replace(log, warnings=(*log.warnings, *notes)) if log is not None else None
@@ -36,6 +43,30 @@ def read_json(path: Path, text: str) -> Log | None:
             path, "wandb-summary", tuple(series_of(columns)), ("only the last value of each curve is in this file.",)
         )
     return next(_curves(path, tree, 0), None)
+
+
+def _python(text: str) -> Any:
+    """What str() of a dict wrote, with the names that NumPy and torch put around numbers; None if it is not that."""
+    text = text.strip()
+    if not re.match(r"[{\[]\s*(\{\s*)?'", text) or len(text) > MOST_LITERAL:
+        return None
+    text = re.sub(r"(?:np\.|numpy\.)?float\d+\(([^()]*)\)", r"\1", text)
+    text = re.sub(r"(?:array|tensor)\(([^()]*?)(?:,\s*(?:dtype|device)=[^()]*)?\)", r"\1", text)
+    try:
+        return _with_names(ast.literal_eval(re.sub(r"(?<!['\w])(nan|inf)(?!['\w])", _special, text)))
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def _with_names(tree: Any) -> Any:
+    """Keys as text and tuples as lists, as JSON would have them."""
+    if isinstance(tree, dict):
+        return {str(key): _with_names(value) for key, value in tree.items()}
+    return [_with_names(value) for value in tree] if isinstance(tree, list | tuple) else tree
+
+
+def _special(match: re.Match[str]) -> str:
+    return "1e999" if match[1] == "inf" else "'nan'"
 
 
 def _lines(text: str) -> tuple[list[Record], tuple[str, ...]]:
@@ -92,10 +123,32 @@ def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
     if not any(kinds) and any(map(is_training, flat)):
         kinds = [None if is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
     groups = {kind: [r for r, k in zip(flat, kinds, strict=True) if k == kind] for kind in dict.fromkeys(kinds)}
-    columns = {kind: record_columns(group, kind) for kind, group in groups.items()}
+    columns = counted_in_epochs({kind: record_columns(group, kind) for kind, group in groups.items()})
     if not is_training_log([c for group in columns.values() for c in group], _text_keys(records)):
         return None
     return Log(path, form, tuple(s for group in columns.values() for s in series_of(group)))
+
+
+def counted_in_epochs(groups: dict[str | None, list[Column]]) -> dict[str | None, list[Column]]:
+    """Columns by split, with an evaluation's "step" as the epoch where it counts epochs (MMEngine).
+
+    So it does if the training counts both, and every step of the evaluation is one of the training's epochs.
+    """
+    training = next((g for kind, g in groups.items() if kind in (None, "train") and _axis_of(g, "epoch")), [])
+    epoch, step = _axis_of(training, "epoch"), _axis_of(training, "step")
+    if epoch is None or step is None:
+        return groups
+    for kind, group in groups.items():
+        own = _axis_of(group, "step")
+        if group is training or own is None or _axis_of(group, "epoch") is not None:
+            continue
+        if np.isin(own.values, epoch.values).all() and own.values.max() < 0.5 * step.values.max():
+            groups[kind] = [Column("epoch", c.cells, c.split, c.rows) if c is own else c for c in group]
+    return groups
+
+
+def _axis_of(columns: list[Column], name: str) -> Column | None:
+    return next((c for c in columns if axis(c.name) == name and len(c.values)), None)
 
 
 def kind_of(record: Record) -> str | None:

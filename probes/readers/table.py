@@ -38,6 +38,13 @@ def number(text: str) -> float | None:
     return float(text.rstrip("%")) if len(text) < 400 and _NUMBER.match(text) else None
 
 
+_OF_SAMPLES = """
+id idx pred prediction predictions predicted label labels target targets true trial params param config class
+"""
+_NO_CURVE = frozenset(_OF_SAMPLES.split())
+"""Words of columns that lists of samples, classes or trials have; without an axis they are no curves."""
+
+
 class Column:
     """One column: its raw name and its cells, None (in an array: BLANK) where blank.
 
@@ -119,9 +126,20 @@ def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Float
         if np.all(np.diff(values) > 0):
             return values, name
     for name, values in sorted(fitting, key=lambda f: f[0] == "epoch"):
+        if name == "step":
+            values = next((_through(values, epoch) for kind, epoch in fitting if kind == "epoch"), values)
         if len(values) > 1 and values[-1] != values[0]:
             return values, name
     return column.numbers, "row"
+
+
+def _through(step: Floats, epoch: Floats) -> Floats:
+    """Steps that begin anew in every epoch, counted through: an epoch is as long as the largest of them says."""
+    back, on = np.diff(step) < 0, np.diff(epoch)
+    if not back.any() or np.any(on < 0) or not np.all(on[back] > 0) or back.sum() < 0.5 * np.count_nonzero(on):
+        return step
+    length = step.max() + (np.median(np.diff(step)[~back]) if step.min() == 0 and not back.all() else 0)
+    return np.asarray(step + (epoch - epoch[0]) * length)
 
 
 def _beside(column: Column, epochs: list[Column]) -> Floats | None:
@@ -148,6 +166,8 @@ def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> boo
     if any(axis(c.name) and _rises(c.values) for c in columns):
         return True
     losses = [c for c in telling if "loss" in words(c.name)]
+    if any(_NO_CURVE & set(words(c.name)) for c in columns):
+        return False
     return any(len(c.values) >= 3 for c in losses) and not texts and not any(axis(c.name) for c in columns)
 
 

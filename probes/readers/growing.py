@@ -50,6 +50,12 @@ class Growing:
         self._parts, self._count = [], 0
         return whole[0], whole[1:]
 
+    def whole(self) -> tuple[Floats, list[Floats]]:
+        """The row numbers and the columns so far, which the table keeps."""
+        rows, columns = self.take()
+        self._parts, self._count = [[rows, *columns]], len(rows)
+        return rows, columns
+
     def _joined(self) -> list[Floats]:
         """Every column in one piece, with never more than one of them twice in memory."""
         joined = []

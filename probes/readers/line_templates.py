@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -25,15 +25,17 @@ class Template:
     """The bytes before, between and behind the numbers of a line (with its line end): one more than numbers."""
 
     literals: tuple[bytes, ...]
+    wanted: list[bool] = field(default_factory=list, compare=False)
+    """Which numbers are read; all where it is empty. It may be changed while a file is read."""
 
     def match(self, block: Block, begin: Places, mark: Places) -> tuple[Places, list[Floats]]:
-        """Which lines have this shape, and their numbers.
+        """Which lines have this shape, and those of their numbers that are wanted.
 
         Args:
             begin: where lines begin; `mark`: the index of the first mark at or after it.
 
         Returns:
-            places in `begin` of the lines that match, and for each number of the template their values.
+            places in `begin` of the lines that match, and for each wanted number of the template their values.
         """
         rows, found = np.arange(len(begin)), list[Floats]()
         for place, literal in enumerate(self.literals):
@@ -41,16 +43,18 @@ class Template:
             if not same.all():
                 rows, begin, mark, found = rows[same], begin[same], mark[same], [v[same] for v in found]
             if len(rows) == 0:
-                return rows, [np.zeros(0)] * (len(self.literals) - 1)
+                return rows, []
             begin, mark = begin + len(literal), mark + sum(not 48 <= c <= 57 for c in literal)
             if place == len(self.literals) - 1:
                 break
-            values, mark, fine = read_numbers(block, begin, mark)
+            wanted = not self.wanted or self.wanted[place]
+            values, mark, fine = read_numbers(block, begin, mark, wanted=wanted)
             begin = block.marks[mark]
             if not fine.all():
                 rows, begin, mark, found = rows[fine], begin[fine], mark[fine], [v[fine] for v in found]
                 values = values[fine]
-            found.append(values)
+            if wanted:
+                found.append(values)
         return rows, found
 
 

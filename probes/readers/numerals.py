@@ -57,12 +57,15 @@ def block_of(data: bytes) -> Block:
     return Block(padded, words, marks, array[marks])
 
 
-def read_numbers(block: Block, start: Places, mark: Places, point: str = ".") -> tuple[Floats, Places, Flags]:
+def read_numbers(
+    block: Block, start: Places, mark: Places, point: str = ".", wanted: bool = True
+) -> tuple[Floats, Places, Flags]:
     """The number that begins at every place of `start`.
 
     Args:
         mark: the index of the first mark at or after each start.
         point: the decimal point.
+        wanted: whether the values are of interest; otherwise they are 0.
 
     Returns:
         values, the index of the first mark behind each number, and which of them are numbers.
@@ -73,11 +76,13 @@ def read_numbers(block: Block, start: Places, mark: Places, point: str = ".") ->
     mark = mark + dotted
     end = block.marks[mark]
     whole, part = whole_end - begin, end - whole_end - dotted
+    fine = (whole + part > 0) & (whole + part <= 24) & (dotted | (part == 0))
+    mark, power, fine = _exponents(block, mark, end, -part, fine)
+    if not wanted:
+        return np.zeros(len(start)), mark, fine
     digits = _digits(block, whole_end, whole)
     if dotted.any():
         digits = digits * _TENS[np.minimum(part, _NINES)] + _digits(block, end, part)
-    fine = (whole + part > 0) & (whole + part <= 24) & (dotted | (part == 0))
-    mark, power, fine = _exponents(block, mark, end, -part, fine)
     values = _scaled(digits, power)
     hard = np.flatnonzero(fine & ((digits >= 2**53) | (np.abs(power) > 22) | (whole + part > _NINES)))
     if len(hard):

@@ -8,7 +8,6 @@ gets that number of all of them; one that is made in another way keeps the point
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
@@ -22,9 +21,9 @@ from .numerals import Flags
 from .stdout_log import read_stdout
 from .text import decode
 
-SHARE = 2000
+SHARE = 500
 """Lines of one shape in the copy, once there are twice as many."""
-MOST_COPY = 12_000
+MOST_COPY = 4000
 MOST_CELLS = 40_000_000
 RARE = 0.05
 _RANDOM = 0.05
@@ -37,11 +36,13 @@ _STATES = re.compile(rb"[^\r\n]*\r(?=[^\r\n]*[^\s][^\r\n]*\r[^\r\n]*\S)")
 class _Shape:
     """All lines of one shape: their numbers, those that are in the copy, by line number, and the last."""
 
+    template: Template
     table: Growing
     count: int = 0
     every: int = 1
     copied: dict[int, bytes] = field(default_factory=dict)
     last: tuple[int, bytes] | None = None
+    plan: list[int] = field(default_factory=list)
 
 
 class _Copy:
@@ -56,7 +57,7 @@ class _Copy:
         width = len(template.literals) - 1
         if width == 0 or len(line) > 2000:
             return None
-        shape = _Shape(Growing(width, max(100_000, MOST_CELLS // width)))
+        shape = _Shape(template, Growing(width, max(100_000, MOST_CELLS // width)))
         self.shapes.append(shape)
         return shape
 
@@ -129,8 +130,9 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
             lines += found.count
             if not looked and file.tell() >= LARGE:
                 looked = True
-                if read_stdout(path, copy.text(path)) is None:  # a text, not a log
+                if (log := read_stdout(path, copy.text(path))) is None:  # a text, not a log
                     return None
+                _narrow(log, copy)
     log = read_stdout(path, copy.text(path))
     if log is None:
         return None
@@ -154,54 +156,85 @@ class _Numbers:
 def _completed(log: Log, copy: _Copy) -> Log:
     """The log with all points of the curves that a number of similar lines makes."""
     every = max(shape.table.every for shape in copy.shapes)
-    tables = list(_numbers(copy))
-    series = [next((full for t in tables if (full := _full(s, t)) is not None), s) for s in log.series]
+    series = list(log.series)
+    for shape in copy.shapes:
+        if shape.every > 1:
+            table = _numbers(shape, copy)
+            series = [_full(s, table) if s is old else s for s, old in zip(series, log.series, strict=True)]
     thin = [s.name for s, old in zip(series, log.series, strict=True) if s is old and len(s.y) >= SHARE]
     note = f"so long that only a part of the points of {', '.join(thin[:5])} was read."
     return replace(log, series=tuple(series), warnings=(*log.warnings, *thinning(every), *([note] if thin else [])))
 
 
-def _numbers(copy: _Copy) -> Iterator[_Numbers]:
+def _narrow(log: Log, copy: _Copy) -> None:
+    """From now on reads only the numbers that are in curves, if each long curve is known to be made of such."""
+    known: set[int] = set()
     for shape in copy.shapes:
-        if shape.every > 1:
-            last = () if shape.last is None else (shape.last[0],)
+        if shape.every == 1:
+            continue
+        table = _numbers(shape, copy)
+        used = [_used(s, table) for s in log.series]
+        known |= {i for i, places in enumerate(used) if places}
+        shape.plan = sorted({place for places in used for place in places})
+    if any(i not in known and len(s.y) >= SHARE for i, s in enumerate(log.series)):
+        return
+    for shape in copy.shapes:
+        if shape.plan:
+            shape.template.wanted[:] = [i in shape.plan for i in range(shape.table.width)]
             rows, columns = shape.table.take()
-            copied = np.array(sorted({*shape.copied, *copy.edges, *last}), float)
-            order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
-            yield _Numbers([c[order] for c in columns], np.isin(rows[order], copied))
+            shape.table = Growing(len(shape.plan), max(100_000, MOST_CELLS // len(shape.plan)))
+            shape.table.add(rows, [columns[i] for i in shape.plan])
 
 
-def _full(series: Series, table: _Numbers) -> Series | None:
-    """The curve over all lines of a shape, if over the copied ones it is a number of theirs."""
-    y = _column(series.y, table)
-    if y is None:
-        return None
+def _numbers(shape: _Shape, copy: _Copy) -> _Numbers:
+    last = () if shape.last is None else (shape.last[0],)
+    rows, columns = shape.table.whole()
+    copied = np.array(sorted({*shape.copied, *copy.edges, *last}), float)
+    order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
+    return _Numbers([c[order] for c in columns], np.isin(rows[order], copied))
+
+
+def _full(series: Series, table: _Numbers) -> Series:
+    """The curve over all lines of a shape, if over the copied ones it is made of their numbers; else itself."""
+    places = _used(series, table)
+    if not places:
+        return series
+    columns = [table.columns[i] for i in places]
     if series.x_name == "row":
-        return replace(series, x=np.arange(len(y), dtype=float), y=y)
-    x = _column(series.x, table)
-    if x is None:
-        x = _fractions(series.x, table)
-    if x is None:
-        return None
-    return replace(series, x=x, y=y, epoch=None if series.epoch is None else _column(series.epoch, table))
+        return replace(series, x=np.arange(len(columns[0]), dtype=float), y=columns[0])
+    same = np.array_equal(columns[1][table.copied], series.x)
+    x = columns[1] if same else columns[1] + columns[2] / columns[3]
+    epoch = columns[2] if same and len(columns) > 2 else None
+    return replace(series, x=x, y=columns[0], epoch=epoch)
 
 
-def _column(values: Floats, table: _Numbers) -> Floats | None:
-    """The number of all lines that gives `values` over the copied ones."""
-    if len(values) != np.count_nonzero(table.copied):
-        return None
-    same = (c for c in table.columns if np.array_equal(c[table.copied], values, equal_nan=True))
+def _used(series: Series, table: _Numbers) -> tuple[int, ...]:
+    """Which numbers of the lines make a curve: y; then x and the epoch, or three that make a fraction of an epoch."""
+    if len(series.y) != np.count_nonzero(table.copied):
+        return ()
+    y = _place(series.y, table)
+    if y is None or series.x_name == "row":
+        return () if y is None else (y,)
+    x = _place(series.x, table)
+    if x is None:
+        parts = _fraction(series.x, table)
+        return (y, *parts) if parts else ()
+    epoch = None if series.epoch is None else _place(series.epoch, table)
+    return (y, x) if epoch is None else (y, x, epoch)
+
+
+def _place(values: Floats, table: _Numbers) -> int | None:
+    """The number of a line that gives `values` over the copied lines."""
+    same = (i for i, c in enumerate(table.columns) if np.array_equal(c[table.copied], values, equal_nan=True))
     return next(same, None)
 
 
-def _fractions(values: Floats, table: _Numbers) -> Floats | None:
-    """Epoch + step / steps of an epoch, whichever numbers of the line these are."""
-    if len(values) != np.count_nonzero(table.copied):
-        return None
-    short = [c[table.copied][:50] for c in table.columns]
-    for a, b, c in permutations(range(min(_MOST_TRIED, len(short))), 3):
-        if np.all(short[c] > 0) and np.array_equal(short[a] + short[b] / short[c], values[:50]):
-            full = table.columns[a] + table.columns[b] / table.columns[c]
-            if np.array_equal(full[table.copied], values):
-                return np.asarray(full)
-    return None
+def _fraction(values: Floats, table: _Numbers) -> tuple[int, ...]:
+    """The places of epoch, step and steps of an epoch where the values are epoch + step / steps."""
+    short = [c[table.copied] for c in table.columns[:_MOST_TRIED]]
+    for a, b, c in permutations(range(len(short)), 3):
+        if np.all(short[c][:50] > 0) and np.array_equal(short[a][:50] + short[b][:50] / short[c][:50], values[:50]):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                if np.array_equal(short[a] + short[b] / short[c], values):
+                    return a, b, c
+    return ()

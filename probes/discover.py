@@ -8,6 +8,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
@@ -22,7 +23,7 @@ from .readers.log import read_log
 from .readers.onnx_file import looks_like_onnx
 from .readers.scripts import offers_target, parse, trains
 from .readers.sharded import is_shard_index, join_shards
-from .readers.tensorboard import is_events, read_tensorboard
+from .readers.tensorboard import is_events, read_tensorboard, runs_of
 from .readers.text import read_text
 from .readers.torch_tar import looks_like_tar
 from .readers.trusted import read_trusted
@@ -30,7 +31,7 @@ from .readers.trusted import read_trusted
 DEEPEST = 8
 MOST_FILES = 5000
 MOST_UNKNOWN = 200
-LARGEST_TEXT = 64 << 20
+LARGEST_TEXT = 16 << 30
 _SKIPPED = frozenset(
     [
         ".git",
@@ -112,19 +113,21 @@ def discover(
     files = list(dict.fromkeys(file for path in paths for file in _files(Path(path), found)))
     if target is not None and not Path(target).is_file():
         raise Unreadable("there is no such file", str(target), "give the Python file that defines build_model()")
-    for place, file in enumerate(files):
-        if progress is not None:
-            progress(place / len(files), f"reading {file.name}")
+    shares = _shares(files)
+    for file, start, stop in zip(files, shares, shares[1:], strict=False):
+        part = _within(progress, start, stop)
+        if part is not None:
+            part(0.0, f"reading {file.name}")
         try:
-            _take(file, found)
+            _take(file, found, part)
         except Unreadable as error:
             found.unknown.append(Unknown(file, f"{error.what}; {error.do}"))
         except OSError as error:
             found.unknown.append(Unknown(file, f"cannot be opened ({error.strerror or type(error).__name__})"))
         except RecursionError:
             found.unknown.append(Unknown(file, "nested too deeply to be read"))
-    for folder, events in found.events.items():
-        _take_events(folder, events, found)
+    for folders in runs_of(found.events).values():
+        _take_events([file for folder in folders for file in found.events[folder]], found, progress)
     for folder, parts in found.deepspeed.items():
         _take_deepspeed(folder, parts, found)
     return _artifacts(found, target)
@@ -159,7 +162,27 @@ def _is_environment(folder: Path) -> bool:
     return (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").exists()
 
 
-def _take(file: Path, found: _Found) -> None:
+def _shares(files: list[Path]) -> list[float]:
+    """Where each file begins in the whole, by its bytes, and where the last ends."""
+    sizes = [_size(file) + 1 for file in files]
+    return [total / max(1, sum(sizes)) for total in accumulate(sizes, initial=0)]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _within(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    """The progress of one file as a part of the whole."""
+    if progress is None:
+        return None
+    return lambda fraction, text="": progress(start + (stop - start) * fraction, text)
+
+
+def _take(file: Path, found: _Found, progress: Progress | None = None) -> None:
     """Puts one file where it belongs. Raises Unreadable with the reason why it belongs nowhere."""
     size = _regular(file)
     with file.open("rb") as opened:
@@ -184,7 +207,7 @@ def _take(file: Path, found: _Found) -> None:
     elif file.name.endswith(".index.json") and is_shard_index(file):
         found.indexes.append(file)
     else:
-        _take_text(file, size, found)
+        _take_text(file, size, found, progress)
 
 
 def _regular(file: Path) -> int:
@@ -258,15 +281,15 @@ def _take_script(file: Path, found: _Found) -> None:
         found.scripts.append(Script(file, text))
 
 
-def _take_text(file: Path, size: int, found: _Found) -> None:
+def _take_text(file: Path, size: int, found: _Found, progress: Progress | None) -> None:
     if size > LARGEST_TEXT:
-        raise Unreadable(f"{size >> 20} MB of text is too much to be a training log", str(file), "give a shorter log")
-    found.logs.append(read_log(file))
+        raise Unreadable(f"{size >> 30} GB of text is too much to be a training log", str(file), "give a shorter log")
+    found.logs.append(read_log(file, progress))
 
 
-def _take_events(folder: Path, files: list[Path], found: _Found) -> None:
+def _take_events(files: list[Path], found: _Found, progress: Progress | None) -> None:
     try:
-        found.logs.append(read_tensorboard(files))
+        found.logs.append(read_tensorboard(files, progress))
     except Unreadable as error:
         found.unknown.extend(Unknown(file, f"{error.what}; {error.do}") for file in files)
 

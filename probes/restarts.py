@@ -8,6 +8,9 @@ import numpy as np
 
 from .artifacts import Floats, Series
 
+MOST = 1000
+"""An axis that goes back more often counts something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restart:
@@ -29,8 +32,11 @@ def restarts(series: Series) -> list[Restart]:
     x = series.x
     if series.x_name == "row" or len(x) < 2:
         return []
+    places = np.flatnonzero(np.diff(x) < 0) + 1
+    if len(places) > MOST:
+        return []
     found: list[Restart] = []
-    for index in np.flatnonzero(np.diff(x) < 0) + 1:
+    for index in places:
         begin = found[-1].index if found else 0
         spacing = float(np.median(np.abs(np.diff(x)))) or 1.0
         fresh = bool(x[index] <= x[0] + spacing)

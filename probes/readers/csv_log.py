@@ -4,42 +4,54 @@ from __future__ import annotations
 
 import csv
 import io
-from itertools import pairwise
+import re
 from pathlib import Path
+
+import numpy as np
 
 from ..artifacts import Log
 from ..names import axis
 from .json_lines import KIND_KEYS, records_log
+from .long_form import by_name, by_run
 from .table import MISSING, Cell, Column, is_training_log, number, series_of
 
 DELIMITERS = (",", "\t", ";", "|")
 MOST_COLUMNS = 5000
+_FRACTION = re.compile(r"^([-+]?\d*),(\d+(?:[eE][-+]?\d+)?%?)$")
+MOST_TWICE = 0.34
+"""The part of a header that may be names that it has already; above, it is no header."""
 TEXT_SHARE = 0.5
 """A column is one of words when fewer of its filled cells than this are numbers."""
 
 
 def read_csv(path: Path, text: str) -> Log | None:
     """The log in `text`, or None if it is no table of training curves."""
-    for rows in _tables(text):
+    for _, rows in tables(text):
         header, body = rows[0], rows[1:]
-        columns, words = _columns(header, body)
+        columns, words = columns_of(header, body)
+        for read in (by_run, by_name):
+            if (long := read(path, header, body)) is not None:
+                return long
         if any(w.lower() in KIND_KEYS for w in words):  # long form: a row says which split it is of
             records = [{k.lower() if k in words else k: v for k, v in zip(header, row, strict=True)} for row in body]
             if (found := records_log(path, "csv", records)) is not None:
                 return found
         if is_training_log(columns, words):
-            restarts = _restarts(columns)
-            note = f"the {restarts[0]} column goes back {restarts[1]} times: several runs or a resume in one file."
-            return Log(path, _format(header), tuple(series_of(columns)), (note,) if restarts[1] else ())
+            return Log(path, form_of(header), tuple(series_of(columns)), restarts(columns))
     return None
 
 
-def _tables(text: str) -> list[list[list[str]]]:
-    """The text cut into rows by each delimiter that its header supports, the likeliest first."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    start = next(
+def header_line(lines: list[str]) -> int | None:
+    """Which line is the header: the first that is neither empty nor a comment."""
+    return next(
         (i for i, line in enumerate(lines) if line.strip() and not _is_comment(line, lines[i + 1 : i + 2])), None
     )
+
+
+def tables(text: str) -> list[tuple[str, list[list[str]]]]:
+    """(delimiter, rows) for each delimiter that the header supports, the likeliest first; " " for a printed table."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    start = header_line(lines)
     if start is None:
         return []
     head = lines[start].lstrip("# ")
@@ -51,10 +63,24 @@ def _tables(text: str) -> list[list[list[str]]]:
                 rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(body), delimiter=delimiter)]
             except csv.Error:
                 continue
-            found.append(_tidy(rows))
+            found.append((delimiter, _with_points(_tidy(rows), delimiter)))
     if table := _blank_table(lines):
-        found.append(table)
-    return [rows for rows in found if len(rows) > 1]
+        found.append((" ", table))
+    return [(delimiter, rows) for delimiter, rows in found if len(rows) > 1]
+
+
+def _with_points(rows: list[list[str]], delimiter: str) -> list[list[str]]:
+    """Decimal commas as points, where most fractions of the table have commas (Excel in most of Europe)."""
+    if delimiter == "," or not decimal_commas(rows):
+        return rows
+    return [rows[0], *([_FRACTION.sub(r"\1.\2", cell) for cell in row] for row in rows[1:])]
+
+
+def decimal_commas(rows: list[list[str]]) -> bool:
+    """Whether the cells of a table write fractions with commas rather than points."""
+    cells = [cell for row in rows[1:200] for cell in row]
+    commas = sum(bool(_FRACTION.match(cell)) for cell in cells)
+    return commas > sum("." in cell and number(cell) is not None for cell in cells)
 
 
 def _blank_table(lines: list[str]) -> list[list[str]]:
@@ -83,7 +109,8 @@ def _tidy(rows: list[list[str]]) -> list[list[str]]:
     header = rows[0]
     while header and header[-1] == "":
         header = header[:-1]
-    if len({h for h in header if h}) < len([h for h in header if h]) or sum(not h for h in header) > 1:
+    named = [h for h in header if h]
+    if len(named) - len(set(named)) > MOST_TWICE * len(header) or len(header) - len(named) > 1:
         return []
     if sum(number(h) is not None for h in header) > 0.2 * len(header):
         return []
@@ -95,7 +122,7 @@ def _tidy(rows: list[list[str]]) -> list[list[str]]:
     return kept
 
 
-def _columns(header: list[str], body: list[list[str]]) -> tuple[list[Column], list[str]]:
+def columns_of(header: list[str], body: list[list[str]]) -> tuple[list[Column], list[str]]:
     """The columns of numbers, and the names of those of words."""
     columns, words = [], []
     for place, name in enumerate(header):
@@ -110,17 +137,18 @@ def _columns(header: list[str], body: list[list[str]]) -> tuple[list[Column], li
     return columns, words
 
 
-def _restarts(columns: list[Column]) -> tuple[str, int]:
-    """How often the axis goes back to (nearly) its start."""
-    for column in columns:
-        if axis(column.name):
-            values = column.values
-            back = sum(1 for a, b in pairwise(values) if b < a and b <= values[0] + 1)
-            return column.name, back
-    return "", 0
+def restarts(columns: list[Column]) -> tuple[str, ...]:
+    """A warning where the first axis goes back to (nearly) its start."""
+    column = next((c for c in columns if axis(c.name)), None)
+    if column is None or len(column.values) < 2:
+        return ()
+    values = column.values
+    back = int(np.sum((values[1:] < values[:-1]) & (values[1:] <= values[0] + 1)))
+    note = f"the {column.name} column goes back {back} times: several runs or a resume in one file."
+    return (note,) if back else ()
 
 
-def _format(header: list[str]) -> str:
+def form_of(header: list[str]) -> str:
     names = {h.lower() for h in header}
     if any(n.startswith(("train/box_loss", "metrics/map", "metrics/accuracy_top", "x/lr")) for n in names):
         return "ultralytics-csv"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..artifacts import Log
 from ..names import axis, split_of, words
@@ -14,6 +19,9 @@ from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
 KIND_KEYS = ("mode", "split", "phase", "stage", "set", "subset", "type")
+MOST_LITERAL = 16 << 20
+SPOILT = 0.02
+"""The part of a file's lines that may be something else: messages, lines cut by a crash."""
 Record = dict[str, Any]
 
 
@@ -22,8 +30,11 @@ def read_json(path: Path, text: str) -> Log | None:
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
-        records = list(_lines(text))
-        return records_log(path, "jsonl", records) if records else None
+        tree = _python(text)
+    if tree is None:
+        records, notes = _lines(text)
+        log = records_log(path, "jsonl", records) if records else None
+        return replace(log, warnings=(*log.warnings, *notes)) if log is not None else None
     if isinstance(tree, dict) and isinstance(tree.get("log_history"), list):
         return _trainer_state(path, tree["log_history"])
     if isinstance(tree, dict) and {"_step", "_runtime"} <= tree.keys():
@@ -34,22 +45,55 @@ def read_json(path: Path, text: str) -> Log | None:
     return next(_curves(path, tree, 0), None)
 
 
-def _lines(text: str) -> Iterator[Record]:
-    """Records, one a line. A file where a line is neither blank nor an object has none; the last may be cut off."""
+def _python(text: str) -> Any:
+    """What str() of a dict wrote, with the names that NumPy and torch put around numbers; None if it is not that."""
+    text = text.strip()
+    if not re.match(r"[{\[]\s*(\{\s*)?'", text) or len(text) > MOST_LITERAL:
+        return None
+    text = re.sub(r"(?:np\.|numpy\.)?float\d+\(([^()]*)\)", r"\1", text)
+    text = re.sub(r"(?:array|tensor)\(([^()]*?)(?:,\s*(?:dtype|device)=[^()]*)?\)", r"\1", text)
+    try:
+        return _with_names(ast.literal_eval(re.sub(r"(?<!['\w])(nan|inf)(?!['\w])", _special, text)))
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def _with_names(tree: Any) -> Any:
+    """Keys as text and tuples as lists, as JSON would have them."""
+    if isinstance(tree, dict):
+        return {str(key): _with_names(value) for key, value in tree.items()}
+    return [_with_names(value) for value in tree] if isinstance(tree, list | tuple) else tree
+
+
+def _special(match: re.Match[str]) -> str:
+    return "1e999" if match[1] == "inf" else "'nan'"
+
+
+def _lines(text: str) -> tuple[list[Record], tuple[str, ...]]:
+    """Records, one a line, and a warning about lines that are none. Too many of these: no records."""
     lines = [line for line in text.splitlines() if line.strip()]
-    for place, line in enumerate(lines):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            if place < len(lines) - 1 or place == 0:
-                return
-            continue
-        yield record
+    records = [record for line in lines if (record := record_of(line)) is not None]
+    bad = len(lines) - len(records)
+    if not records or record_of(lines[0]) is None or bad > SPOILT * len(lines) + 1:
+        return [], ()
+    return records, spoilt(bad - (record_of(lines[-1]) is None))
 
 
-def _value(value: Any) -> Cell:
+def record_of(line: str | bytes) -> Record | None:
+    """The object in a line, None if it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def spoilt(bad: int) -> tuple[str, ...]:
+    """The sentence about lines in the midst of a file that are no records."""
+    return (f"{bad} lines are no JSON objects and were left out.",) if bad else ()
+
+
+def value_of(value: Any) -> Cell:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
@@ -74,29 +118,51 @@ def records_log(path: Path, form: str, records: list[Record]) -> Log | None:
     Records say their split themselves (`"mode": "val"`); where they do not, those without a training loss are
     evaluation when others beside them have one.
     """
-    flat = [_flatten(r) for r in records]
-    kinds = [_kind(r) for r in flat]
-    if not any(kinds) and any(map(_is_training, flat)):
-        kinds = [None if _is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
+    flat = [flatten(r) for r in records]
+    kinds = [kind_of(r) for r in flat]
+    if not any(kinds) and any(map(is_training, flat)):
+        kinds = [None if is_training(r) or any(split_of(k) for k in r) else "val" for r in flat]
     groups = {kind: [r for r, k in zip(flat, kinds, strict=True) if k == kind] for kind in dict.fromkeys(kinds)}
-    columns = {kind: record_columns(group, kind) for kind, group in groups.items()}
+    columns = counted_in_epochs({kind: record_columns(group, kind) for kind, group in groups.items()})
     if not is_training_log([c for group in columns.values() for c in group], _text_keys(records)):
         return None
     return Log(path, form, tuple(s for group in columns.values() for s in series_of(group)))
 
 
-def _kind(record: Record) -> str | None:
+def counted_in_epochs(groups: dict[str | None, list[Column]]) -> dict[str | None, list[Column]]:
+    """Columns by split, with an evaluation's "step" as the epoch where it counts epochs (MMEngine).
+
+    So it does if the training counts both, and every step of the evaluation is one of the training's epochs.
+    """
+    training = next((g for kind, g in groups.items() if kind in (None, "train") and _axis_of(g, "epoch")), [])
+    epoch, step = _axis_of(training, "epoch"), _axis_of(training, "step")
+    if epoch is None or step is None:
+        return groups
+    for kind, group in groups.items():
+        own = _axis_of(group, "step")
+        if group is training or own is None or _axis_of(group, "epoch") is not None:
+            continue
+        if np.isin(own.values, epoch.values).all() and own.values.max() < 0.5 * step.values.max():
+            groups[kind] = [Column("epoch", c.cells, c.split, c.rows) if c is own else c for c in group]
+    return groups
+
+
+def _axis_of(columns: list[Column], name: str) -> Column | None:
+    return next((c for c in columns if axis(c.name) == name and len(c.values)), None)
+
+
+def kind_of(record: Record) -> str | None:
     """The split that a record says it is of."""
     said = [split_of(record[key]) for key in KIND_KEYS if isinstance(record.get(key), str)]
     return next(filter(None, said), None)
 
 
-def _is_training(record: Record) -> bool:
+def is_training(record: Record) -> bool:
     telling = any(set(words(k)) & {"loss", "lr"} and split_of(k) in (None, "train") for k in record)
     return telling or "learning_rate" in record
 
 
-def _flatten(record: Record) -> Record:
+def flatten(record: Record) -> Record:
     """One level of nesting becomes a slash: {"train": {"loss": 1}} -> {"train/loss": 1}. Lists are left out."""
     flat: Record = {}
     for key, value in record.items():
@@ -112,7 +178,7 @@ def record_columns(records: list[Record], split: str | None) -> list[Column]:
     keys = dict.fromkeys(key for record in records for key in record)
     columns = []
     for key in keys:
-        cells = [_value(record.get(key)) for record in records]
+        cells = [value_of(record.get(key)) for record in records]
         if any(c is not None for c in cells):
             columns.append(Column(key, cells, split))
     return columns
@@ -123,7 +189,7 @@ def _text_keys(records: list[Record]) -> list[str]:
     return [
         k
         for k in records[0]
-        if k not in KIND_KEYS and all(isinstance(r.get(k), str) and _value(r[k]) is None for r in records)
+        if k not in KIND_KEYS and all(isinstance(r.get(k), str) and value_of(r[k]) is None for r in records)
     ]
 
 
@@ -152,12 +218,12 @@ def _list_columns(tree: Record, prefix: str = "") -> list[Column]:
         if isinstance(value, dict) and not prefix and all(split_of(w) for w in words(key)):
             columns += _list_columns(value, f"{key}/")
         elif isinstance(value, list) and value and all(_is_number(v) for v in value):
-            columns.append(Column(prefix + key, [_value(v) for v in value]))
+            columns.append(Column(prefix + key, [value_of(v) for v in value]))
     return columns
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or _value(value) is not None
+    return value is None or value_of(value) is not None
 
 
 def _numbered(tree: Record) -> list[Record]:

@@ -11,15 +11,15 @@ def fields(data: bytes) -> Iterator[Field]:
     """(field number, wire type, integer, bytes) of a message; stops where it makes no sense."""
     at = 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         wire, number = key & 7, key >> 3
         if wire == 0:
-            value, at = _varint(data, at)
+            value, at = varint(data, at)
             yield number, wire, value, b""
         elif wire in (1, 2, 5):
             size = 8 if wire == 1 else 4
             if wire == 2:
-                size, at = _varint(data, at)
+                size, at = varint(data, at)
             if at + size > len(data):
                 return
             yield number, wire, 0, data[at : at + size]
@@ -28,7 +28,8 @@ def fields(data: bytes) -> Iterator[Field]:
             return
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """(integer, the place behind it)."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -39,3 +40,25 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             break
     return value, at
+
+
+Span = tuple[int, int]
+
+
+def spans(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+    """(field number, wire type, start, end) of the values of the message between two places, groups left out."""
+    while at < stop:
+        key, at = varint(data, at)
+        wire, begin = key & 7, at
+        if wire == 0:
+            _, at = varint(data, at)
+        elif wire == 2:
+            size, begin = varint(data, at)
+            at = begin + size
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        else:
+            return
+        if at > stop:
+            return
+        yield key >> 3, wire, begin, at

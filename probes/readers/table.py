@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ..artifacts import Floats, Series
 from ..names import TELLING, axis, canonical, split_of, words
 
 Cell = float | None
+BLANK = np.array(0x7FF8_0000_0B1A_0000, np.uint64).view(np.float64)[()]
+"""A NaN that stands for "not logged" in an array of cells, told from a NaN that the log says by its bits."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?$")
 _SPECIAL = {
     "nan": math.nan,
@@ -35,13 +38,49 @@ def number(text: str) -> float | None:
     return float(text.rstrip("%")) if len(text) < 400 and _NUMBER.match(text) else None
 
 
-class Column:
-    """One column: its raw name and its cells, None where blank."""
+_OF_SAMPLES = """
+id idx pred prediction predictions predicted label labels target targets true trial params param config class
+"""
+_NO_CURVE = frozenset(_OF_SAMPLES.split())
+"""Words of columns that lists of samples, classes or trials have; without an axis they are no curves."""
 
-    def __init__(self, name: str, cells: Sequence[Cell], split: str | None = None) -> None:
-        self.name, self.cells, self.split = name, cells, split
-        self.filled = np.array([i for i, c in enumerate(cells) if c is not None], int)
-        self.values: Floats = np.array([c for c in cells if c is not None], float)
+
+class Column:
+    """One column: its raw name and its cells, None (in an array: BLANK) where blank.
+
+    Args:
+        rows: the number of every row in the file, where it is not its place in `cells`.
+    """
+
+    def __init__(
+        self, name: str, cells: Sequence[Cell] | Floats, split: str | None = None, rows: Floats | None = None
+    ) -> None:
+        self.name, self.split, self.rows = name, split, rows
+        self.cells = cells if isinstance(cells, np.ndarray) else cells_of(cells)
+        blank = is_blank(self.cells)
+        self.places = np.flatnonzero(~blank) if blank.any() else None
+        self.values = self.at(self.places)
+
+    def at(self, places: npt.NDArray[np.intp] | None) -> Floats:
+        """The cells at some rows; for None, which means all, the column itself and not a copy."""
+        return self.cells if places is None else self.cells[places]
+
+    @property
+    def numbers(self) -> Floats:
+        """The row number of every value."""
+        every = np.arange(len(self.cells), dtype=float) if self.rows is None else self.rows
+        return every if self.places is None else every[self.places]
+
+
+def cells_of(cells: Sequence[Cell]) -> Floats:
+    """Cells as an array, with BLANK for None."""
+    return np.array([BLANK if c is None else c for c in cells], float)
+
+
+def is_blank(cells: Floats) -> npt.NDArray[np.bool_]:
+    """Which cells are BLANK."""
+    blank: npt.NDArray[np.bool_] = cells.view(np.uint64) == BLANK.view(np.uint64)
+    return blank
 
 
 def series_of(columns: Iterable[Column]) -> list[Series]:
@@ -54,7 +93,8 @@ def series_of(columns: Iterable[Column]) -> list[Series]:
     for column in columns:
         if axis(column.name) is None and not is_index(column):
             x, x_name = _x(column, epochs, steps)
-            found.append(Series(canonical(column.name, column.split), column.name, x, column.values, x_name))
+            beside = _beside(column, epochs) if x_name == "step" else None
+            found.append(Series(canonical(column.name, column.split), column.name, x, column.values, x_name, beside))
     return found
 
 
@@ -69,7 +109,7 @@ def _with_splits(columns: list[Column]) -> list[Column]:
         return columns
     first = splits.index("val")
     bare = [i for i in range(first, len(columns)) if canonical(columns[i].name) == "train/accuracy" and not splits[i]]
-    return [Column(c.name, c.cells, "val") if i in bare else c for i, c in enumerate(columns)]
+    return [Column(c.name, c.cells, "val", c.rows) if i in bare else c for i, c in enumerate(columns)]
 
 
 def is_index(column: Column) -> bool:
@@ -81,19 +121,35 @@ def is_index(column: Column) -> bool:
 def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Floats, str]:
     """Epochs if they rise with every point, else steps, else whatever axis there is, else the row number."""
     options = [("epoch", c) for c in epochs] + [("step", c) for c in steps]
-    fitting = [(name, values) for name, c in options if (values := _at(c, column.filled)) is not None]
+    fitting = [(name, values) for name, c in options if (values := _at(c, column.places)) is not None]
     for name, values in fitting:
         if np.all(np.diff(values) > 0):
             return values, name
     for name, values in sorted(fitting, key=lambda f: f[0] == "epoch"):
+        if name == "step":
+            values = next((_through(values, epoch) for kind, epoch in fitting if kind == "epoch"), values)
         if len(values) > 1 and values[-1] != values[0]:
             return values, name
-    return column.filled.astype(float), "row"
+    return column.numbers, "row"
 
 
-def _at(column: Column, rows: np.ndarray) -> Floats | None:
-    cells = [column.cells[i] for i in rows]
-    return None if any(c is None for c in cells) else np.array(cells, float)
+def _through(step: Floats, epoch: Floats) -> Floats:
+    """Steps that begin anew in every epoch, counted through: an epoch is as long as the largest of them says."""
+    back, on = np.diff(step) < 0, np.diff(epoch)
+    if not back.any() or np.any(on < 0) or not np.all(on[back] > 0) or back.sum() < 0.5 * np.count_nonzero(on):
+        return step
+    length = step.max() + (np.median(np.diff(step)[~back]) if step.min() == 0 and not back.all() else 0)
+    return np.asarray(step + (epoch - epoch[0]) * length)
+
+
+def _beside(column: Column, epochs: list[Column]) -> Floats | None:
+    """The epoch of every point, where the log says it."""
+    return next((values for c in epochs if (values := _at(c, column.places)) is not None), None)
+
+
+def _at(column: Column, places: npt.NDArray[np.intp] | None) -> Floats | None:
+    cells = column.at(places)
+    return None if is_blank(cells).any() else cells
 
 
 def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> bool:
@@ -110,6 +166,8 @@ def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> boo
     if any(axis(c.name) and _rises(c.values) for c in columns):
         return True
     losses = [c for c in telling if "loss" in words(c.name)]
+    if any(_NO_CURVE & set(words(c.name)) for c in columns):
+        return False
     return any(len(c.values) >= 3 for c in losses) and not texts and not any(axis(c.name) for c in columns)
 
 

@@ -146,7 +146,7 @@ def fairseq_new() -> Style:
 @style
 def fastai_stages() -> Style:
     train, val, accuracy = falling(5, 0.9), falling(5, 0.6), rising(5, 0.8)
-    text = 'Fetching the weights of the body (83 MB) ...\n'
+    text = "Fetching the weights of the body (83 MB) ...\n"
     for first, last in ((0, 2), (2, 5)):
         text += "epoch     train_loss  valid_loss  accuracy  time    \n"
         for i in range(first, last):

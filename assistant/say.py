@@ -41,6 +41,7 @@ ARTIFACT_WORDS = {
 
 MOST_REASONS = 5
 """Reasons why something was not checked that are written out in a conversation; beyond that they are grouped."""
+MOST_IN_SHORT = 3
 MOST_MEASURES = 6
 """Measures of a finding that are written out; its table and the JSON have all."""
 
@@ -115,6 +116,20 @@ def finding(kb: KnowledgeBase, found: Finding, figures: bool = True) -> list[Blo
         blocks += [Figure(p) for p in found.plots]
         blocks += [Figure(t) for t in found.tables]
     return blocks
+
+
+def briefly(kb: KnowledgeBase, found: Finding) -> list[Block]:
+    """A finding as a conversation tells it: in full where it accuses, in one line where it does not.
+
+    Tables with marked rows are shown in any case: that is what marks are for.
+    """
+    spoken = [v for v in found.verdicts if v.verdict in ("confirmed", "suspected")]
+    marked = [Figure(t) for t in found.tables if any(t.mark(i) for i in range(len(t.rows)))]
+    if not spoken:
+        return [Text(finding_line(found), "muted" if found.status != "done" else "text"), *marked]
+    told = [Text(measure_text(m), "item", depth=1) for m in found.measures[:MOST_IN_SHORT]]
+    heading = Text(f"{found.probe}: {visible(found.title)}", "heading")
+    return [heading, *(verdict_text(kb, v) for v in spoken), *told, *(Figure(p) for p in found.plots[:1]), *marked]
 
 
 def verdict_text(kb: KnowledgeBase, verdict: Verdict) -> Text:

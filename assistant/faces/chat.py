@@ -100,7 +100,7 @@ class Chat:
                 self.print(f"  {100 * fraction:.0f} % {visible_lines(text, 60)}".rstrip())
 
         found = self.consult.measure(step, progress)
-        self.print(render(say.finding(self.consult.kb, found)))
+        self.print(render(say.briefly(self.consult.kb, found)).lstrip("\n"))
 
     def close(self) -> None:
         """Print the conclusion, and how to go on."""

@@ -35,7 +35,7 @@ from ..faces.plain import render
 from ..progress import Bar
 from ..store import SessionFile, find, recent
 from ..visible import visible, visible_lines
-from ..words import Block, Figure, Text
+from ..words import Block, Text
 from .causes import Causes
 from .content import Page
 from .evidence_screen import EvidenceScreen
@@ -274,11 +274,9 @@ class DoctorApp(App[None]):
         self.say(Text(note.text, "error" if note.error else "text"))
 
     def show_finding(self, finding: Finding) -> None:
-        """A finding in short, with its first plot; F3 has the whole."""
+        """A finding in short; F3 has the whole."""
         assert self.consult is not None
-        blocks = [b for b in say.finding(self.consult.kb, finding, figures=False) if isinstance(b, Text)]
-        short = [b for b in blocks if b.style != "item"][:5]
-        self.say(*short, *(Figure(p) for p in finding.plots[:1]))
+        self.say(*say.briefly(self.consult.kb, finding))
 
     def progress(self, text: str) -> None:
         """The line above the question; "" hides it."""

@@ -24,6 +24,8 @@ NEARLY_STEPS = 74
 MIN_STEPS = 160
 CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
+SILENT = 1e-12
+"""Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
 RELATIVE = 2e-3
 """A unit must also lie this far below the layer with the liveliest gradients: guards full-batch and converged runs."""
 
@@ -38,7 +40,7 @@ class Starved:
         never: units whose gradient was exactly 0 at every step.
         dead: those and the ones without gradient for about 150 steps.
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
-        saturated: units without incoming gradient whose outgoing weights still learn.
+        saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
         blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
@@ -160,7 +162,8 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     nearly = dead if unit.normed or (converged and not unit.decay) else dead | rule
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
-        stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6)
+        quiet = unit.inside < np.minimum(moments.floor_after(NEARLY_STEPS, group), RELATIVE * unit.outside)
+        stuck = quiet & (unit.outside > 1e-6)
     ages = moments.age(both[dead & ~never], max(reference, 1e-12), group)
     return Starved(
         layer.name,
@@ -192,13 +195,31 @@ def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
     never = sums.square == 0
     if decay:
         quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay)
+        if layer.norm is not None:
+            quiet &= _norm_decays(numbers, state, layer, largest)
         return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
     size = sums.square / (sums.numel / layer.units) / largest
-    quiet = size < 1e-12
+    quiet = size < SILENT
     mu = moments.option(group, "momentum", 0.9)
     ages = np.log(size[quiet & ~never]) / (2 * np.log(mu)) if 0 < mu < 1 else np.array([])
     age = float(np.median(ages)) if len(ages) else None
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
+
+
+def _norm_decays(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
+    """Units whose normalisation gets no gradient either: a row before it gets less the larger it is (its scale does not
+    matter to what comes after), so that in blown-up weights the decay drowns the gradients of living units too."""
+    quiet = np.ones(layer.units, dtype=bool)
+    for tensor in layer.norm or ():
+        parameter, sums = state.of(tensor.name), numbers.of(tensor)
+        if parameter is None or sums is None:
+            continue
+        group = moments.options(state, parameter)
+        if decay := moments.option(group, "weight_decay", 0.0):
+            quiet &= _decays(sums, numbers.values(tensor).rows, group, decay) | (sums.square < SILENT * largest)
+        else:
+            quiet &= sums.square < SILENT * largest
+    return quiet
 
 
 def _decays(sums: Sums, weights: Floats, group: dict[str, Any], decay: float) -> Array:

@@ -161,11 +161,12 @@ def judge(seen: Seen) -> list[Verdict]:
         verdicts.append(_by_batch(seen, file))
     verdicts += _by_weights(seen)
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
-    if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
+    if stuck is not None and stuck.saturated > CONFIRMED * stuck.units and not seen.relu:
         because = (
             f"{stuck.saturated} of {stuck.units} units of {called(stuck.layer)} receive no gradient while their "
             "outgoing weights still learn: they are stuck at a value that is not zero"
         )
+        because += ", yet the run learns" if seen.learned else ""
         verdicts.append(Verdict("saturated-activations", "suspected", "inferred", because, "optimizer-state"))
     return verdicts
 
@@ -182,12 +183,14 @@ def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
             f"{worst.nearly} of {worst.units} units of {called(worst.layer)} look as if no gradient had come lately"
         )
     if max(dead, nearly) <= NORMAL or seen.relu is False:
-        because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
+        starved = "; the code names no ReLU, so such units are starved and may come back"
+        because += starved if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
         if seen.relu is not False and any(s.blind for s in file):
             because += ", but RMSprop's state shows only some of them"
             return Verdict("dead-relu", "inconclusive", "measured", because, "optimizer-state")
         return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
-    because += {True: ", and the code names ReLU", None: "; which activation follows is not known"}[seen.relu]
+    unknown = "; which activation follows is not known: after a GELU or SiLU they are starved and may come back"
+    because += {True: ", and the code names ReLU", None: unknown}[seen.relu]
     if seen.learned and max(dead, nearly) <= HARMFUL:
         because += ", yet the run learns"
         level: Judgement = "suspected" if dead > CONFIRMED else "inconclusive"

@@ -36,7 +36,15 @@ from probes.starved import starved  # noqa: E402
 torch.set_num_threads(1)
 torch.backends.mha.set_fastpath_enabled(False)
 CHECKS = {name: load(name) for name in probes()}
-CODE = "import torch\nfrom torch import nn\n\nact = nn.functional.{}\n\n\ndef train():\n    loss.backward()\n    optimizer.step()\n"
+CODE = """import torch
+from torch import nn
+
+act = nn.functional.{}
+
+def train():
+    loss.backward()
+    optimizer.step()
+"""
 
 
 Said = list[tuple[str, str, str]]

@@ -244,6 +244,27 @@ def adversaries() -> Plan:
     return Plan(model, lambda m: torch.optim.Adam(m.discriminator.parameters(), lr=1e-3), before=model.play, extra=kept)  # type: ignore[union-attr,arg-type]
 
 
+class Beside(nn.Module):
+    """A network and another one beside it that no optimizer has: a target copy, a momentum encoder, a teacher."""
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self.student, self.teacher = dense(), frozen(other, "")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.student(x)
+
+    def follow(self, step: int, _: nn.Module) -> None:
+        with torch.no_grad():
+            for a, b in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+                a.lerp_(b, 0.01)
+
+
+def beside(other: Callable[[], nn.Module], follows: bool = False) -> Plan:
+    model = Beside(other())
+    return Plan(model, adam(), before=model.follow if follows else None)
+
+
 def cast(dtype: torch.dtype) -> Callable[[nn.Module], dict[str, Any]]:
     return lambda m: {n: t.to(dtype) if t.is_floating_point() else t for n, t in m.state_dict().items()}
 
@@ -331,5 +352,8 @@ LEGITIMATE: dict[str, Case] = {
     "plain SGD": Case(lambda: mlp(lambda m: torch.optim.SGD(m.parameters(), 0.1))),
     "betas .9 .95": Case(lambda: mlp(adam(betas=(0.9, 0.95)))),
     "two optimizers (GAN)": Case(adversaries),
+    "momentum encoder": Case(lambda: beside(dense, follows=True)),
+    "target before its first update": Case(lambda: beside(dense)),
+    "teacher beside it": Case(lambda: beside(pretrained)),
     "no code beside it": Case(lambda: cnn(), code=""),
 }

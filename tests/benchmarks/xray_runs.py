@@ -16,9 +16,14 @@ State = dict[str, Any]
 
 @dataclass
 class Plan:
-    """How one run goes. `before`: called before every step; `graded`: after the backward pass; `saved`: what goes into
-    the file as the model, `extra` beside it; `validated`: the mode of the validation passes; `resumed`: the step before which a new
-    optimizer is made."""
+    """How one run goes.
+
+    Args:
+        before: called before every step. graded: after the backward pass.
+        saved: what goes into the file as the model. extra: what goes in beside it.
+        validated: the mode of the validation passes, "eval" or "train".
+        resumed: the step before which a new optimizer is made; 0 for none.
+    """
 
     model: nn.Module
     make: Make

@@ -150,6 +150,11 @@ class Beside(nn.Module):
         return self.online(x)
 
 
+def named(m: nn.Module) -> torch.optim.Optimizer:
+    """An optimizer that saves its parameters' names: the shapes of two like networks do not tell them apart."""
+    return torch.optim.Adam([(n, p) for n, p in m.named_parameters() if p.requires_grad], lr=2e-3)
+
+
 def test_a_network_beside_the_trained_one_is_a_teacher_or_a_target(tmp_path):
     model = Beside(deep())
 
@@ -157,22 +162,22 @@ def test_a_network_beside_the_trained_one_is_a_teacher_or_a_target(tmp_path):
         for a, b in zip(model.target.parameters(), model.online.parameters(), strict=True):
             a.lerp_(b.detach(), 0.05)
 
-    averaged = no_log(training(tmp_path, model, adam, 200, follow))
+    averaged = no_log(training(tmp_path, model, named, 200, follow))
     assert pasts(averaged) == ["trained"] * 4 + ["outside"] * 4
     assert said(averaged) == "inconclusive"
     (tmp_path / "random").mkdir()
-    assert said(no_log(training(tmp_path / "random", Beside(deep()), adam, 200))) == "inconclusive"
+    assert said(no_log(training(tmp_path / "random", Beside(deep()), named, 200))) == "inconclusive"
 
 
 def test_a_random_network_of_other_shapes_is_no_copy(tmp_path):
-    assert said(no_log(training(tmp_path, Beside(deep(40, 30)), adam, 200))) == "confirmed"
+    assert said(no_log(training(tmp_path, Beside(deep(40, 30)), named, 200))) == "confirmed"
 
 
 def test_layers_whose_gradient_stopped_on_the_way_are_no_fine_tuning(tmp_path):
     def kill(step: int, model: nn.Module) -> None:
         if step == 100:
             with torch.no_grad():
-                model[4].bias.fill_(-1000.0)
+                model[2].bias.fill_(-1000.0)
 
     found = probe(no_log(training(tmp_path, deep(), adam, 350, kill))).verdicts[0]
     assert found.verdict == "inconclusive"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from trained import Trained, mlp
 
-from probes.checks.gradient_norms import run
+from probes.checks.gradient_norms import by_state, run
 from probes.discover import discover
 from probes.finding import Finding
 

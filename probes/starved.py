@@ -13,7 +13,7 @@ import numpy as np
 
 from . import moments, statistics
 from .artifacts import Array, Checkpoint, Floats, OptimizerState
-from .layers import Layer, depth
+from .layers import Layer, depth, module_of
 from .statistics import Statistics
 from .sums import Sums
 
@@ -121,6 +121,11 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
 
 
+def _batch_norm(checkpoint: Checkpoint, layer: Layer) -> bool:
+    """Whether it is one with running statistics: such a one keeps units apart, so that a dead one's row gets nothing."""
+    return layer.norm is not None and module_of(layer.norm[0].name) + ".running_var" in checkpoint.tensors
+
+
 def _live(c: Floats) -> float:
     c = c[np.isfinite(c) & (c > 0)]
     return float(np.quantile(c, 0.9)) if len(c) else 0.0
@@ -139,16 +144,18 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
         pieces.append(bias)
     if not pieces:
         return Starved(layer.name, layer.units, why_not="no optimizer state for the normalisation after it")
-    if layer.norm is not None and moments.coupled(state, group):
+    decay = moments.coupled(state, group)
+    if layer.norm is not None and decay and not _batch_norm(numbers.checkpoint, layer):
         return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
     agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
     out = numbers.of(layer.next)
     outside = None if out is None else moments.coherence(out.column_agree, out.column_square)
-    decay = moments.coupled(state, group)
     never = (np.asarray(square) == 0) & (decay == 0)  # with coupled decay v holds the decay and says nothing
     inside = moments.coherence(np.asarray(agree), np.asarray(square))
+    if layer.norm is not None and decay:  # then its row before a batch normalisation must be without gradient as well
+        inside = np.maximum(inside, moments.coherence(own.agree, own.square))
     return _Unit(layer, inside, outside, never, layer.norm is not None, decay, group)
 
 
@@ -159,7 +166,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
     dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
-    nearly = dead if unit.normed or (converged and not unit.decay) else dead | rule
+    nearly = dead | rule if unit.decay or not (unit.normed or converged) else dead
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
         quiet = unit.inside < np.minimum(moments.floor_after(NEARLY_STEPS, group), RELATIVE * unit.outside)

@@ -235,6 +235,19 @@ def test_blown_up_weights_before_a_normalisation_are_not_dead_for_want_of_gradie
     assert [layer.nearly for layer in starved(trained.artifacts.last)[0]] == [0, 5]
 
 
+@pytest.mark.parametrize("killed", [0, 5])
+def test_units_before_a_batch_normalisation_are_counted_in_spite_of_coupled_decay(train, killed):
+    torch.manual_seed(0)
+
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 80:
+            with torch.no_grad():
+                model.b2.bias[:killed] = -30.0
+
+    trained: Trained = train(Normed(), MAKERS["adam-l2"], steps=400, before_step=kill)
+    assert [layer.nearly for layer in starved(trained.artifacts.last)[0]] == [0, killed]
+
+
 def test_converged_gradients_at_another_beta_are_no_saturation(train):
     torch.manual_seed(0)
     made = []

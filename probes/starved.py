@@ -122,7 +122,7 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
 
 
 def _batch_norm(checkpoint: Checkpoint, layer: Layer) -> bool:
-    """Whether it is one with running statistics: such a one keeps units apart, so that a dead one's row gets nothing."""
+    """Whether it has running statistics: such a one keeps units apart, so that a dead unit's row gets nothing."""
     return layer.norm is not None and module_of(layer.norm[0].name) + ".running_var" in checkpoint.tensors
 
 

@@ -6,6 +6,7 @@ that layer's two entries instead: a row before a normalisation keeps receiving g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,13 @@ def _pruned(checkpoint: Checkpoint, layer: Layer) -> bool:
     """Whether it, or the layer that reads its units, is all zero: removed on purpose, so no gradient is to be had."""
     values = statistics.of(checkpoint).values
     return any(t is not None and t.numel and values(t).zero for t in (layer.weight, layer.next))
+
+
+def blamed(found: Sequence[Starved]) -> list[Starved]:
+    """The layers whose own units may be at fault: where all units of a layer are without gradient, none comes back to
+    the layers before it, so of several such in a row only the last counts. `found` is in forward order and judged."""
+    whole = [max(layer.nearly, layer.dead) == layer.units for layer in found]
+    return [s for s, here, after in zip(found, whole, [*whole[1:], False], strict=True) if not (here and after)]
 
 
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:
@@ -199,27 +207,29 @@ def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
         return Starved(layer.name, layer.units, why_not="no usable momentum buffer for its weight")
     group = moments.options(state, parameter)
     decay = moments.option(group, "weight_decay", 0.0)
-    never = sums.square == 0
+    beside = _beside(numbers, state, layer, largest)
+    never = (sums.square == 0) & beside
     if decay:
-        quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay)
-        if layer.norm is not None:
-            quiet &= _norm_decays(numbers, state, layer, largest)
+        quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay) & beside
         return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
     size = sums.square / (sums.numel / layer.units) / largest
-    quiet = size < SILENT
+    quiet = (size < SILENT) & beside
     mu = moments.option(group, "momentum", 0.9)
     ages = np.log(size[quiet & ~never]) / (2 * np.log(mu)) if 0 < mu < 1 else np.array([])
     age = float(np.median(ages)) if len(ages) else None
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
 
 
-def _norm_decays(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
-    """Units whose normalisation gets no gradient either: a row before it gets less the larger it is (its scale does not
-    matter to what comes after), so that in blown-up weights the decay drowns the gradients of living units too."""
+def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
+    """Units whose bias (or the two entries of a normalisation after them) gets no gradient either.
+
+    Rows alone mislead where all inputs are 0 (the layer before is dead, and this one is not), and before a
+    normalisation, where a row gets less the larger it is: in blown-up weights decay drowns what living units get.
+    """
     quiet = np.ones(layer.units, dtype=bool)
-    for tensor in layer.norm or ():
-        parameter, sums = state.of(tensor.name), numbers.of(tensor)
-        if parameter is None or sums is None:
+    for tensor in layer.norm or (layer.bias,):
+        parameter, sums = state.of(tensor.name) if tensor is not None else None, numbers.of(tensor)
+        if tensor is None or parameter is None or sums is None:
             continue
         group = moments.options(state, parameter)
         if decay := moments.option(group, "weight_decay", 0.0):

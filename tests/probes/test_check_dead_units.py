@@ -279,3 +279,20 @@ def test_units_of_a_smooth_activation_are_starved_and_may_come_back(train, code,
     assert "without gradient" in found.title and "dead" not in found.title
     assert [v.verdict for v in found.verdicts] == [verdict]
     assert "starved and may come back" in found.verdicts[0].because
+
+
+@pytest.mark.parametrize("optimizer", MAKERS)
+def test_a_layer_that_is_dead_as_a_whole_is_named_and_not_the_ones_around_it(train, optimizer):
+    torch.manual_seed(0)
+
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 60:
+            with torch.no_grad():
+                model[2].bias.fill_(-1000.0)
+
+    trained: Trained = train(mlp(depth=3), MAKERS[optimizer], steps=480, before_step=kill)
+    layers, _ = starved(trained.artifacts.last)
+    assert layers[1].nearly == 32 and layers[2].nearly < 16
+    because = next(v.because for v in probe(trained.artifacts).verdicts if v.diagnosis == "dead-relu")
+    assert "32 of 32 units of layer 2" in because
+    assert "none comes back to the layers before" in because

@@ -107,7 +107,7 @@ def blamed(found: Sequence[Starved]) -> list[Starved]:
     """The layers whose own units may be at fault: where all units of a layer are without gradient, none comes back to
     the layers before it, so of several such in a row only the last counts. `found` is in forward order and judged."""
     whole = [max(layer.nearly, layer.dead) == layer.units for layer in found]
-    return [s for s, here, after in zip(found, whole, [*whole[1:], False], strict=True) if not (here and after)]
+    return [s for s, here, after in zip(found, whole, [*whole, False][1:], strict=True) if not (here and after)]
 
 
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:

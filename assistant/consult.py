@@ -171,7 +171,7 @@ class Consult:
         for belief in self.beliefs:
             if belief.status in ("confirmed", "suspected"):
                 blocks += self.diagnosis(belief)
-        for finding in self.session.findings.values():
+        for finding in say.telling(self.session.findings.values()):
             blocks += say.finding(self.kb, finding)
         return blocks
 

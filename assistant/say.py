@@ -315,6 +315,19 @@ def unchecked(session: Session, probes: Mapping[str, ProbeSpec]) -> list[tuple[s
     return made
 
 
+def telling(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings with the most telling first: by worst verdict, then those without any, then what was not checked."""
+    order = ("confirmed", "suspected", "inconclusive", "ruled_out")
+
+    def place(found: Finding) -> int:
+        spoken = {v.verdict for v in found.verdicts}
+        if found.status != "done" and not spoken:
+            return 6 if found.applies else 7
+        return next((i for i, level in enumerate(order) if level in spoken), 5)
+
+    return sorted(findings, key=place)
+
+
 def grouped(session: Session, probes: Mapping[str, ProbeSpec]) -> list[str]:
     """What was not checked, in few lines: which probes would want the same thing; crashes with their reasons."""
     groups: dict[str, list[str]] = {}

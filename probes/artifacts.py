@@ -63,6 +63,11 @@ class ParameterState:
     step: float | None
     shape: tuple[int, ...] | None
 
+    @property
+    def coarse(self) -> bool:
+        """Whether its moments are kept in 8 bits, so that small ones read as exactly 0."""
+        return "state1" in self.slots and self.slots["state1"].dtype == "uint8"
+
 
 @dataclass(frozen=True, slots=True)
 class OptimizerState:
@@ -85,10 +90,19 @@ class OptimizerState:
     mapping: str
     mapping_note: str
     key: str
+    step: int | None = field(init=False)
+    """The largest step count of any parameter."""
+    _by_name: dict[str, ParameterState] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        steps = [p.step for p in self.parameters if p.step is not None]
+        object.__setattr__(self, "step", int(max(steps)) if steps else None)
+        named = {p.name: p for p in reversed(self.parameters) if p.name is not None}
+        object.__setattr__(self, "_by_name", named)
 
     def of(self, name: str) -> ParameterState | None:
         """The state of the parameter of that name, if the mapping knows it."""
-        return next((p for p in self.parameters if p.name == name), None)
+        return self._by_name.get(name)
 
     @property
     def decoupled(self) -> bool | None:
@@ -102,12 +116,6 @@ class OptimizerState:
         if flags & {True, False}:
             return True in flags
         return False if self.kind in {"sgd", "rmsprop"} else None
-
-    @property
-    def step(self) -> int | None:
-        """The largest step count of any parameter."""
-        steps = [p.step for p in self.parameters if p.step is not None]
-        return int(max(steps)) if steps else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,18 +52,22 @@ def proofs(checkpoint: Checkpoint, relu: bool) -> list[Proof]:
         relu: the code names ReLU and no other activation, so that what one layer hands the next is not negative.
     """
     found = []
-    layers = depth(checkpoint)
+    layers, names = depth(checkpoint), list(checkpoint.tensors)
+    places = {name: place for place, name in enumerate(names)}
     for before, layer in zip((None, *layers), layers[:-1], strict=False):
         if layer.kind not in {"dense", "conv"} or layer.norm is not None:
             continue  # a normalisation after it moves the pre-activation
-        bound, given = _inputs(checkpoint, before, layer, relu)
+        place = places[layer.weight.name]
+        bound, given = _inputs(checkpoint, names[max(0, place - 2) : place], before, layer, relu)
         if bound is not None:
             found.append(_prove(checkpoint, layer, bound, given))
     return found
 
 
-def _inputs(checkpoint: Checkpoint, before: Layer | None, layer: Layer, relu: bool) -> tuple[Bound | None, str]:
-    norm = _layer_norm(checkpoint, layer)
+def _inputs(
+    checkpoint: Checkpoint, earlier: list[str], before: Layer | None, layer: Layer, relu: bool
+) -> tuple[Bound | None, str]:
+    norm = _layer_norm(checkpoint, earlier, layer)
     if norm is not None and layer.kind == "dense":
         gamma, beta = (_vector(t) for t in norm)
         name = module_of(norm[0].name)
@@ -80,10 +84,8 @@ def _inputs(checkpoint: Checkpoint, before: Layer | None, layer: Layer, relu: bo
     return None, ""
 
 
-def _layer_norm(checkpoint: Checkpoint, layer: Layer) -> tuple[Tensor, Tensor] | None:
+def _layer_norm(checkpoint: Checkpoint, earlier: list[str], layer: Layer) -> tuple[Tensor, Tensor] | None:
     """The layer normalisation right before the layer in the file, over as many features as the layer has inputs."""
-    names = list(checkpoint.tensors)
-    earlier = names[: names.index(layer.weight.name)][-2:]
     if len(earlier) < 2 or module_of(earlier[0]) != module_of(earlier[1]):
         return None
     weight, bias = (checkpoint.tensors.get(module_of(earlier[0]) + end) for end in (".weight", ".bias"))

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ class Worker:
         memory_mb: its limit of memory where the system has one; 0 for none.
         probe_timeout_s: how long one probe may take.
         trust: unpickle torch files whole where the safe reader leaves something out; runs the code that they name.
+        names: corrections of what columns of logs are called, canonical name -> column (`renaming.parse`).
         on_progress: told how far a call is that brings no callback of its own; 1 at its end, however that came about.
     """
 
@@ -57,9 +58,10 @@ class Worker:
         memory_mb: int = 8192,
         probe_timeout_s: float = 120.0,
         trust: bool = False,
+        names: Mapping[str, str] | None = None,
         on_progress: Progress | None = None,
     ) -> None:
-        self._trust, self.on_progress = trust, on_progress
+        self._trust, self._names, self.on_progress = trust, dict(names or {}), on_progress
         self._python, self._memory_mb, self._timeout = python or sys.executable, memory_mb, probe_timeout_s
         self._lock = threading.RLock()
         self._child: _Child | None = None
@@ -90,6 +92,7 @@ class Worker:
             "paths": names,
             "target": str(target) if target else None,
             "trust": self._trust,
+            "names": self._names,
         }
         with self._lock, self._working():
             self._opened = None

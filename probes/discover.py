@@ -16,6 +16,7 @@ from .readers.checkpoint import IsData, read_checkpoint
 from .readers.deepspeed import is_deepspeed, is_partition, read_deepspeed
 from .readers.folders import is_side_file, join_folders, said
 from .readers.gguf_file import MAGIC as GGUF
+from .readers.joined_logs import is_bookkeeping, join_logs
 from .readers.keras_file import MAGIC as HDF5
 from .readers.log import read_log
 from .readers.onnx_file import looks_like_onnx
@@ -149,8 +150,9 @@ def _files(path: Path, found: _Found) -> Iterator[Path]:
             if count > MOST_FILES:
                 found.warnings.append(f"only the first {MOST_FILES} files of {path} were looked at.")
                 return
-            if Path(name).suffix.lower() not in _MEDIA and name != ".DS_Store":
-                yield Path(folder, name)
+            file = Path(folder, name)
+            if file.suffix.lower() not in _MEDIA and name != ".DS_Store" and not is_bookkeeping(file):
+                yield file
 
 
 def _is_environment(folder: Path) -> bool:
@@ -290,7 +292,7 @@ def _artifacts(found: _Found, target: Path | None) -> Artifacts:
     scripts = sorted(found.scripts, key=lambda s: ("train" not in s.path.stem.lower(), len(s.path.parts), s.path))
     return Artifacts(
         checkpoints=tuple(in_training_order(join_folders(_with_shards(found), found.sides))),
-        logs=tuple(found.logs),
+        logs=tuple(join_logs(found.logs)),
         target=Path(target) if target else None,
         target_candidate=found.targets[0] if found.targets else None,
         data=tuple(found.data),

@@ -124,7 +124,7 @@ def _past(
         c = sums.coherence
         steps = DEAD_STEPS if reference < CONVERGED else NEARLY_STEPS
         quiet = c < min(moments.floor_after(steps, group), RELATIVE * reference)
-        if "exp_avg" in parameter.slots and quiet:
+        if moments.two(parameter) and quiet:
             return "stopped", float(moments.age(np.array([c]), max(reference, 1e-12), group)[0])
     rates = [moments.option(g, "lr", 0.0) for g in state.groups]
     if moments.option(group, "lr", 0.0) == 0 and max(rates, default=0.0) > 0:

@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
-from .artifacts import Array, Checkpoint, Tensor
+from .artifacts import Checkpoint, Tensor
 
 WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "_forward_module.")
 """Prefixes that wrappers (DataParallel, compile, Lightning) put before every name."""
@@ -59,7 +57,7 @@ def strip(name: str) -> str:
 
 def module_of(name: str) -> str:
     """ "encoder.fc1.weight" -> "encoder.fc1"; a recurrent or attention tensor keeps its own name."""
-    for end in (".weight", ".bias", ".weight_orig"):
+    for end in (".weight", ".bias", ".weight_orig", "/kernel", "/gamma"):
         if name.endswith(end):
             return name[: -len(end)]
     return name
@@ -84,7 +82,7 @@ def kind_of(name: str, tensor: Tensor) -> str | None:
         return "recurrent"
     if name.endswith("in_proj_weight"):
         return "attention"
-    if not name.endswith(("weight", "weight_orig", "weight_v", "kernel")):
+    if not name.endswith(("weight", "weight_orig", "weight_v", "kernel")) or name.endswith("depthwise_kernel"):
         return None
     return "conv" if len(tensor.shape) > 2 else "dense"
 
@@ -93,20 +91,21 @@ def depth(checkpoint: Checkpoint) -> tuple[Layer, ...]:
     """The weight matrices in forward order, embeddings left out; the last one is taken for the head."""
     tensors = checkpoint.tensors
     names = list(tensors)
+    position = {name: place for place, name in enumerate(names)}
     matrices = [(n, k) for n in names if (k := kind_of(n, tensors[n]))]
     layers = []
     for place, (name, kind) in enumerate(matrices):
         weight = tensors[name]
         following = matrices[place + 1] if place + 1 < len(matrices) else None
-        until = names.index(following[0]) if following else len(names)
-        bias = tensors.get(module_of(name) + ".bias") if kind in {"dense", "conv"} else None
+        until = position[following[0]] if following else len(names)
+        bias = _bias(tensors, name) if kind in {"dense", "conv"} else None
         layers.append(
             Layer(
                 name=module_of(name),
                 kind=kind,
                 weight=weight,
                 bias=bias if bias is not None and bias.shape == weight.shape[:1] else None,
-                norm=_norm(tensors, names[names.index(name) + 1 : until], name, weight.shape[0]),
+                norm=_norm(tensors, names[position[name] + 1 : until], name, weight.shape[0]),
                 next=_next(tensors, following, weight.shape[0]),
             )
         )
@@ -115,12 +114,19 @@ def depth(checkpoint: Checkpoint) -> tuple[Layer, ...]:
 
 def _norm(tensors: dict[str, Tensor], between: list[str], name: str, units: int) -> tuple[Tensor, Tensor] | None:
     for other in between:
-        if not other.endswith(".weight") or module_of(other) == module_of(name):
+        if not other.endswith((".weight", "/gamma")) or module_of(other) == module_of(name):
             continue
-        weight, bias = tensors[other], tensors.get(module_of(other) + ".bias")
+        weight, bias = tensors[other], _bias(tensors, other)
         if weight.shape == (units,) and bias is not None and bias.shape == (units,):
             return weight, bias
     return None
+
+
+def _bias(tensors: dict[str, Tensor], name: str) -> Tensor | None:
+    """The bias beside a weight, by PyTorch's names or by Keras' (a normalisation's is called beta)."""
+    if name.endswith(("/kernel", "/gamma")):
+        return tensors.get(module_of(name) + ("/bias" if name.endswith("kernel") else "/beta"))
+    return tensors.get(module_of(name) + ".bias")
 
 
 def _next(tensors: dict[str, Tensor], following: tuple[str, str] | None, units: int) -> Tensor | None:
@@ -155,13 +161,6 @@ def fan_in(layer: Layer) -> int:
         return fan
     hidden = layer.weight.shape[1]
     return hidden if layer.name.find("weight_hh") >= 0 else next((rows // g for g in (4, 3) if rows % g == 0), rows)
-
-
-def outputs_first(tensor: Tensor, values: Array) -> Array:
-    """A convolution's values as (outputs, inputs, *kernel): Keras saves (*kernel, inputs, outputs)."""
-    if len(tensor.shape) > 2 and tensor.name.endswith("kernel"):
-        return np.moveaxis(values, (-1, -2), (0, 1))
-    return values
 
 
 def parameters(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -21,15 +21,44 @@ ADAM = ("exp_avg", "exp_avg_sq")
 
 
 def family(state: OptimizerState) -> str | None:
-    """ "adam", "momentum", "rmsprop", "plain" (no state: SGD), or None if the state is of a kind not known here."""
-    slots = [set(p.slots) for p in state.parameters if p.slots]
+    """What kind of state it keeps; None if of no kind that is known here.
+
+    "adam" (two moments), "momentum" (SGD, Muon, Lion: one average of gradients), "rmsprop" (a decaying mean of squares:
+    RMSprop, Adadelta), "squares" (other sums of squares: Adagrad, Adafactor), "maximum" (Adamax), "plain" (none: SGD).
+    """
+    held = [p for p in state.parameters if p.slots]
+    slots = [set(p.slots) for p in held]
     if not slots:
         return "plain" if state.kind in {"sgd", None} else None
-    if all(s >= set(ADAM) for s in slots):
-        return "adam"
-    if all("square_avg" in s for s in slots):
-        return "rmsprop"
-    return "momentum" if all("momentum_buffer" in s for s in slots) else None
+    for name, known in _FAMILIES:
+        if all(any(need <= s for need in known) for s in slots):
+            return name
+    return "momentum" if all(buffer(p) is not None for p in held) else None
+
+
+_FAMILIES: tuple[tuple[str, tuple[set[str], ...]], ...] = (
+    ("adam", (set(ADAM),)),
+    ("rmsprop", ({"square_avg"},)),
+    ("maximum", ({"exp_avg", "exp_inf"},)),
+    ("squares", ({"sum"}, {"row_var"}, {"variance"}, {"exp_avg_sq_row"}, {"exp_avg_sq"})),
+)
+
+
+def two(parameter: ParameterState) -> bool:
+    """Whether it has Adam's two moments, so that the agreement of its gradients is known."""
+    return set(ADAM) <= set(parameter.slots)
+
+
+def buffer(parameter: ParameterState) -> Tensor | None:
+    """The average of gradients of SGD with momentum, Muon or Lion; None for other states."""
+    if "momentum_buffer" in parameter.slots:
+        return parameter.slots["momentum_buffer"]
+    return parameter.slots.get("exp_avg") if len(parameter.slots) == 1 else None
+
+
+def memory(state: OptimizerState, group: dict[str, Any]) -> float:
+    """How much of a buffer is left after a step without gradient: SGD's momentum, Lion's second beta."""
+    return betas(group, 0.99)[1] if state.kind == "lion" else option(group, "momentum", 0.9)
 
 
 def options(state: OptimizerState, parameter: ParameterState) -> dict[str, Any]:
@@ -43,12 +72,12 @@ def option(group: dict[str, Any], name: str, default: float) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
 
 
-def betas(group: dict[str, Any]) -> tuple[float, float]:
-    """Adam's two decay rates, (0.9, 0.999) if the file does not say."""
+def betas(group: dict[str, Any], second: float = 0.999) -> tuple[float, float]:
+    """Adam's two decay rates, (0.9, `second`) if the file does not say."""
     value = group.get("betas")
     if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
         return float(value[0]), float(value[1])
-    return 0.9, 0.999
+    return 0.9, second
 
 
 def coupled(state: OptimizerState, group: dict[str, Any]) -> float:

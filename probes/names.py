@@ -16,13 +16,14 @@ CORE = frozenset(
 _TELLING_WORDS = """
 loss accuracy lr rate reward rew return score perplexity ppl auc auroc f1 iou miou map ap psnr ssim mse mae rmse error
 bleu rouge wer cer dice top1 top5 prec norm gnorm tel trl kl entropy elbo ade fde
+logloss mlogloss l1 l2 xent nll bpb bpc bpd map50 perp perplexity smape mape rmsle fid
 """
 TELLING = frozenset(_TELLING_WORDS.split())
 """Words of which a training curve's name has at least one."""
 
 _SPLITS = {
     "train": "train training trn tr",
-    "val": "val valid validation eval evaluation evaluate dev vl",
+    "val": "val valid validation eval evaluation evaluate dev vl cv",
     "test": "test testing tst",
 }
 _SPLIT_OF = {word: split for split, words in _SPLITS.items() for word in words.split()}
@@ -46,13 +47,27 @@ _FILLER = frozenset(
         "value",
         "final",
         "current",
+        "main",
         "de",
+        "di",
+        "集",
+        "集上",
+        "値",
+        "の",
         "iter",
     ]
 )
 _ALIASES = {"acc": "accuracy", "losses": "loss", "cost": "loss", "prec1": "top1", "acc1": "top1", "learningrate": "lr"}
 
-_LOSS = {("loss",), ("total", "loss"), ("loss", "total"), ("cross", "entropy"), ("crossentropy",), ("loss", "value")}
+_LOSS = {
+    ("loss",),
+    ("total", "loss"),
+    ("loss", "total"),
+    ("cross", "entropy"),
+    ("crossentropy",),
+    ("loss", "value"),
+    ("lm", "loss"),
+}
 _ACCURACY = {
     ("accuracy",),
     ("accuracy", "1"),
@@ -145,24 +160,34 @@ _GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/pg|lr_)(\d+)$", re.I)
 _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
 
-_FOREIGN = {
-    foreign: english
-    for english, many in {
-        "lr": "学习率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado",
-        "train": "训练, 訓練, 学習, 학습, 훈련, на обучении, entrenamiento, treino",
-        "val": "验证, 検証, 검증, validación, validação, валидации",
-        "test": "测试, テスト, 테스트, на тесте, prueba",
-        "loss": "损失, 損失, 손실, ошибка, потери, pérdida, perda",
-        "accuracy": "准确率, 精度, 정확도, точность, acurácia",
-        "epoch": "轮次, エポック, 에폭, 에포크, эпоха, época",
-        "avg": "平均, средняя",
-    }.items()
-    for foreign in many.split(", ")
+_WORDS = {
+    "lr": """学习率, 學習率, 学習率, 학습률, скорость обучения, tasa de aprendizaje, taxa de aprendizado, lernrate,
+        taux d'apprentissage, tasso di apprendimento, öğrenme oranı""",
+    "train": """训练, 訓練, 学習, 학습, 훈련, на обучении, обучения, обучение, entrenamiento, treino, treinamento,
+        trainings, entraînement, addestramento, eğitim""",
+    "val": """验证, 検証, 검증, validación, validação, на валидации, валидации, валидация, validierungs, validazione,
+        doğrulama""",
+    "test": "测试, テスト, 테스트, на тесте, prueba, teste",
+    "loss": """损失值, 损失, 損失, 손실, ошибка, потери, pérdida, perda, verlust, perte, perdita, kayıp, custo, costo,
+        coût""",
+    "accuracy": """准确率, 准确度, 正确率, 準確率, 精度, 正解率, 정확도, точность, acurácia, exactitud, exactitude,
+        genauigkeit, accuratezza, doğruluk""",
+    "epoch": "轮次, 轮数, エポック, 에폭, 에포크, эпоха, эпохи, época, époque, epoche, epoca",
+    "step": "步数, ステップ, 스텝, шаг, paso, passo, schritt",
+    "avg": "平均, 평균, средняя, средний, promedio, média, moyenne, durchschnittlicher",
 }
+_FOREIGN = {foreign: english for english, many in _WORDS.items() for foreign in re.split(r",\s+", many)}
 
-_FOREIGN_WORD = re.compile(
-    "|".join(rf"\b{w}\b" if w.isascii() else w for w in sorted(_FOREIGN, key=len, reverse=True)), re.I
-)
+_IN_COMPOUNDS = ("trainings", "validierungs", "verlust", "genauigkeit")
+
+
+def _pattern(word: str) -> str:
+    """Languages that write no blanks, and German compounds, are found inside longer words."""
+    alone = word.isascii() and word not in _IN_COMPOUNDS
+    return rf"\b{word}\b" if alone else word
+
+
+_FOREIGN_WORD = re.compile("|".join(_pattern(w) for w in sorted(_FOREIGN, key=len, reverse=True)), re.I)
 
 _AXES = {
     "epoch": {"epoch", "epochs", "ep", "epoch num", "total epochs", "current epoch", "epoch id"},
@@ -170,10 +195,14 @@ _AXES = {
         *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
         *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
         *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
-        *("steps done", "num updates", "update"),
+        *("steps done", "num updates", "update", "updates", "up"),
     },
     "episode": {"episode", "episodes", "total episodes", "batch", "batch id", "round", "server round"},
 }
+
+
+_MEAN_OF = re.compile(r"(?<![A-Za-z])[ma](?:AP|IoU|Acc|Dice|Prec|Rec)(?![a-z])")
+"""Abbreviations that only look like camel case: mAP, mIoU, aAcc."""
 
 
 @lru_cache(8192)
@@ -181,6 +210,8 @@ def words(raw: str) -> tuple[str, ...]:
     """The words of a name in lower case: cut at punctuation, at camelCase, and known foreign words put into English."""
     text = raw.strip().strip("\ufeff")
     text = _FOREIGN_WORD.sub(lambda m: f" {_FOREIGN[m[0].lower()]} ", text[:300])
+    text = re.sub(r"\bd['’]", " ", text)
+    text = _MEAN_OF.sub(lambda m: m[0].lower(), text)
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     found = [w for w in re.split(r"[\W_]+", text.lower()) if w]
     return tuple(_ALIASES.get(w, w) for w in found)
@@ -246,14 +277,14 @@ def _metric(rest: list[str]) -> str | None:
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"
-    if joined in ("map5095", "map0595", "map05095", "map5095b", "map"):
+    if joined in ("map5095", "map0595", "map05095", "map5095b", "map595", "map"):
         return "map50_95"
     return None
 
 
 def _other(raw: str, said: str | None, split: str | None, rest: list[str], per_step: bool) -> str:
     """A name outside the core: "val/box_loss", "sys/time", or the raw one tidied up."""
-    name = "_".join(w for w in rest if w != "epoch" or len(rest) == 1) or raw.strip()[:80]
+    name = "_".join(w for w in rest if w not in ("epoch", "metrics") or len(rest) == 1) or raw.strip()[:80]
     if per_step:
         name += "_step"
     if said or split:

@@ -28,6 +28,7 @@ class Outcome:
 
     `classes` is the number of classes where the head's size and the start of the loss agree on it.
     `games` says that the columns are those of reinforcement learning or of adversarial training.
+    `log` holds the main curve; `left_aside` are the logs with a loss of their own of which no curve was taken.
     """
 
     train: Series | None
@@ -36,6 +37,8 @@ class Outcome:
     val_accuracy: Series | None
     classes: int | None
     games: bool
+    log: Log | None = None
+    left_aside: tuple[Log, ...] = ()
 
     @property
     def main(self) -> Series | None:
@@ -111,25 +114,44 @@ def finite(series: Series | None) -> Floats:
 def outcome(artifacts: Artifacts) -> Outcome:
     """The curves of the log with most to say, those of one x axis together."""
     logs = sorted(artifacts.logs, key=_worth, reverse=True)
-    val = _first(logs, "val/loss") or _first(logs, "test/loss")
-    train = _first(logs, "train/loss", like=val)
-    train_accuracy = _accuracy(_first(logs, "train/accuracy", like=val))
-    val_accuracy = _accuracy(_first(logs, "val/accuracy") or _first(logs, "test/accuracy"))
+    val_log, val = _first(logs, "val/loss")
+    if val is None:
+        val_log, val = _first(logs, "test/loss")
+    train_log, train = _first(logs, "train/loss", val, val_log)
+    home = train_log or val_log
+    train_accuracy = _first(logs, "train/accuracy", val, home)
+    val_accuracy = _first(logs, "val/accuracy", None, home)
+    if val_accuracy[1] is None:
+        val_accuracy = _first(logs, "test/accuracy", None, home)
+    taken = [val_log, train_log, train_accuracy[0], val_accuracy[0]]
+    aside = [log for log in artifacts.logs if not any(log is t for t in taken) and _has_loss(log)]
     columns = [s.column + " " + s.name for log in logs for s in log.series]
-    count = _classes(artifacts, train or val, bool(train_accuracy or val_accuracy))
-    return Outcome(train, val, train_accuracy, val_accuracy, count, any(GAMES.search(c) for c in columns))
+    accuracies = _accuracy(train_accuracy[1]), _accuracy(val_accuracy[1])
+    count = _classes(artifacts, train or val, any(accuracies))
+    games = any(GAMES.search(c) for c in columns)
+    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], tuple(aside))
+
+
+def _has_loss(log: Log) -> bool:
+    return any(len(s.y) > 1 for s in log.series if s.name in ("train/loss", "val/loss"))
 
 
 def _worth(log: Log) -> tuple[bool, int]:
     return log.get("val/loss") is not None, max((len(s.y) for s in log.series), default=0)
 
 
-def _first(logs: list[Log], name: str, like: Series | None = None) -> Series | None:
-    """The curve of that name, of the last run where a log holds several."""
-    found = [last_run(s) for log in logs for s in log.series if s.name == name and len(s.y)]
-    if like is not None:
-        found.sort(key=lambda s: (s.x_name != like.x_name, abs(len(s.y) - len(like.y))))
-    return found[0] if found else None
+def _first(
+    logs: list[Log], name: str, like: Series | None = None, home: Log | None = None
+) -> tuple[Log | None, Series | None]:
+    """The curve of that name, of the last run where a log holds several, and its log: `home` if that has one."""
+    found = [(log, last_run(s)) for log in logs for s in log.series if s.name == name and len(s.y)]
+
+    def order(pair: tuple[Log, Series]) -> tuple[bool, bool, int]:
+        log, s = pair
+        away = home is not None and log is not home
+        return (away, False, 0) if like is None else (away, s.x_name != like.x_name, abs(len(s.y) - len(like.y)))
+
+    return min(found, key=order, default=(None, None))
 
 
 def _accuracy(series: Series | None) -> Series | None:

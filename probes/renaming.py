@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from .artifacts import Log, Series
 from .errors import Unreadable
+
+if TYPE_CHECKING:  # artifacts imports NumPy, which parsing does not need
+    from .artifacts import Log, Series
 
 AXES = ("step", "epoch")
 

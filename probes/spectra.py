@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .artifacts import Array, Floats, Tensor
-from .layers import outputs_first
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 FLOOR = 1e-5
@@ -71,7 +70,7 @@ def spectrum(tensor: Tensor) -> Spectrum | None:
     Source of the exponent: Martin and Mahoney's WeightWatcher, pooled over the kernel positions of a convolution.
     """
     with _reading:
-        values = outputs_first(tensor, np.asarray(tensor.array()))
+        values = np.asarray(tensor.array())
     matrix = values.reshape(values.shape[0], -1)
     gram = _gram(matrix)
     if not np.isfinite(gram).all() or not gram.any():
@@ -135,7 +134,7 @@ def power_law(values: Floats, floor: float = FLOOR) -> Tail | None:
 
 def work(tensor: Tensor) -> float:
     """Roughly how much there is to do, in multiplications: products, eigenvalues and the fit."""
-    shape = outputs_first(tensor, np.empty(tensor.shape, np.bool_)).shape
+    shape = tensor.shape
     rows, rest, kernel = shape[0], shape[1], math.prod(shape[2:])
     whole = sorted((rows, rest * kernel))
     cost = float(whole[0] ** 2 * (whole[1] + 3 * whole[0]))

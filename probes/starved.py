@@ -92,6 +92,8 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
         return _momentum(checkpoint, state, hidden), ""
     if family == "rmsprop":
         return [_rmsprop(checkpoint, layer) for layer in hidden], ""
+    if family == "squares":
+        return [_squares(checkpoint, layer) for layer in hidden], ""
     if family == "plain":
         return [], "plain SGD keeps nothing from step to step"
     return [], f"the state of this optimizer ({state.kind or 'unknown'}) is not understood"
@@ -145,6 +147,8 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
     own = numbers.of(layer.weight)
     if parameter is None or own is None:
         return Starved(layer.name, layer.units, why_not="no optimizer state for its weight")
+    if parameter.coarse:
+        return Starved(layer.name, layer.units, why_not="its state is kept in 8 bits, which rounds small moments to 0")
     pieces = [own]
     if layer.norm is not None:
         pieces = [s for t in layer.norm if (s := numbers.of(t)) is not None]
@@ -206,7 +210,7 @@ def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
     if parameter is None or sums is None or not np.isfinite(sums.square).all() or largest <= 0:
         return Starved(layer.name, layer.units, why_not="no usable momentum buffer for its weight")
     group = moments.options(state, parameter)
-    decay = moments.option(group, "weight_decay", 0.0)
+    decay = _mixed_in(state, group)
     beside = _beside(numbers, state, layer, largest)
     never = (sums.square == 0) & beside
     if decay:
@@ -214,10 +218,15 @@ def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
         return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
     size = sums.square / (sums.numel / layer.units) / largest
     quiet = (size < SILENT) & beside
-    mu = moments.option(group, "momentum", 0.9)
+    mu = moments.memory(state, group)
     ages = np.log(size[quiet & ~never]) / (2 * np.log(mu)) if 0 < mu < 1 else np.array([])
     age = float(np.median(ages)) if len(ages) else None
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
+
+
+def _mixed_in(state: OptimizerState, group: dict[str, Any]) -> float:
+    """The weight decay that the buffer holds: Lion and Muon keep it out."""
+    return moments.option(group, "weight_decay", 0.0) if state.kind not in {"lion", "muon"} else 0.0
 
 
 def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
@@ -232,7 +241,7 @@ def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
         if tensor is None or parameter is None or sums is None:
             continue
         group = moments.options(state, parameter)
-        if decay := moments.option(group, "weight_decay", 0.0):
+        if decay := _mixed_in(state, group):
             quiet &= _decays(sums, numbers.values(tensor).rows, group, decay) | (sums.square < SILENT * largest)
         else:
             quiet &= sums.square < SILENT * largest
@@ -254,3 +263,12 @@ def _rmsprop(checkpoint: Checkpoint, layer: Layer) -> Starved:
     never = sums.square == 0
     quiet = never | (sums.square < 1e-6 * np.quantile(sums.square, 0.9))
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), blind=True)
+
+
+def _squares(checkpoint: Checkpoint, layer: Layer) -> Starved:
+    """Adagrad's and Adafactor's sums only tell the units that never had a gradient (Adafactor adds 1e-30 to each)."""
+    sums = statistics.of(checkpoint).of(layer.weight)
+    if sums is None or not np.isfinite(sums.square).all():
+        return Starved(layer.name, layer.units, why_not="no usable optimizer state for its weight")
+    never = int((sums.square <= 2e-30 * sums.numel / layer.units).sum())
+    return Starved(layer.name, layer.units, never, never, never, blind=True)

@@ -15,12 +15,10 @@ import numpy as np
 
 from .artifacts import Checkpoint, Floats, ParameterState, Tensor
 from .blocks import BLOCK, together
+from .identities import Rule, rule
 from .layers import floating
-from .moments import ADAM, betas, coupled, option, options
-from .sums import Adam, Sums, Values, add_momentum, add_rmsprop, blank_sums, blank_values, look
-
-Adder = Callable[..., Sequence[Floats | None]]
-"""(sums, row, column, blocks) -> the sums of squares by row of each of the blocks, where they were needed."""
+from .moments import option, options
+from .sums import Sums, Values, blank_sums, blank_values, look
 
 
 @dataclass(slots=True)
@@ -66,16 +64,14 @@ class Statistics:
         return self.values(tensor).norm
 
     def update_norm(self, parameter: ParameterState) -> float | None:
-        """The norm of the last update without weight decay; None where the file does not hold it.
+        """The norm of the last update without weight decay; None where the file does not hold it (`identities`).
 
-        Exact for Adam, AdamW and AMSGrad and for SGD with momentum (Nesterov: the size of the buffer's step only), as
-        long as the scheduler has not changed the learning rate since.
+        Exact as long as the scheduler has not changed the learning rate since (Nesterov: its buffer's step).
         """
-        state = self.checkpoint.optimizer
-        sums = self.sums(parameter)
-        if state is None or sums is None or not {"exp_avg", "momentum_buffer"} & set(parameter.slots):
+        state, sums, how = self.checkpoint.optimizer, self.sums(parameter), self._rule(parameter)
+        if state is None or sums is None or how is None or how.update is None:
             return None
-        return option(options(state, parameter), "lr", 0.0) * math.sqrt(float(sums.step.sum()))
+        return how.update * option(options(state, parameter), "lr", 0.0) * math.sqrt(float(sums.step.sum()))
 
     @property
     def finite(self) -> bool:
@@ -98,41 +94,22 @@ class Statistics:
                 taken.add(place)
         return found
 
-    def _sources(self, parameter: ParameterState) -> list[Tensor]:
-        """The tensors that are read side by side for one parameter, first and second moment first."""
-        state, slots = self.checkpoint.optimizer, parameter.slots
+    def _rule(self, parameter: ParameterState) -> Rule | None:
+        state = self.checkpoint.optimizer
         weight = self.checkpoint.tensors.get(parameter.name) if parameter.name else None
-        if state is None:
-            return []
-        if set(ADAM) <= set(slots) and parameter.step:
-            found = [slots["exp_avg"], slots["exp_avg_sq"]]
-            found += [slots["max_exp_avg_sq"]] if "max_exp_avg_sq" in slots else []
-            decayed = coupled(state, options(state, parameter)) != 0
-        elif "square_avg" in slots:
-            found = [slots["square_avg"]] + ([slots["momentum_buffer"]] if "momentum_buffer" in slots else [])
-            decayed = False
-        elif "momentum_buffer" in slots:
-            found, decayed = [slots["momentum_buffer"]], option(options(state, parameter), "weight_decay", 0.0) != 0
-        else:
-            return []
-        return found + ([weight] if decayed and weight is not None and weight.shape == found[0].shape else [])
+        return rule(state, parameter, weight) if state is not None else None
+
+    def _sources(self, parameter: ParameterState) -> tuple[Tensor, ...]:
+        """The tensors that are read side by side for one parameter."""
+        how = self._rule(parameter)
+        return how.sources if how is not None else ()
 
     def _gather(self, parameter: ParameterState) -> Sums | None:
-        sources = self._sources(parameter)
-        state = self.checkpoint.optimizer
-        if not sources or state is None or any(s.shape != sources[0].shape for s in sources):
+        how = self._rule(parameter)
+        if how is None or any(s.shape != how.sources[0].shape for s in how.sources):
             return None
-        group = options(state, parameter)
-        weight = sources[-1] if sources[-1] not in parameter.slots.values() else None
-        add: Adder = add_momentum
-        if "exp_avg" in parameter.slots:
-            rates = (*betas(group), option(group, "lr", 0.0), option(group, "eps", 1e-8), parameter.step or 1.0)
-            decay = coupled(state, group) if weight is not None else 0.0
-            add = Adam(*rates, decay, "max_exp_avg_sq" in parameter.slots).add
-        elif "square_avg" in parameter.slots:
-            add = partial(add_rmsprop, bias=1 - option(group, "alpha", 0.99) ** (parameter.step or 1e9))
-        sums = blank_sums(sources[0])
-        self._read(sources, partial(add, sums))
+        sums = blank_sums(how.like or how.sources[0].shape)
+        self._read(how.sources, partial(how.add, sums))
         return sums
 
     def _read(self, sources: Sequence[Tensor], add: Callable[..., Sequence[Floats | None]] | None = None) -> None:

@@ -114,28 +114,28 @@ class Sums:
 
     @property
     def coherence(self) -> float:
-        """How far the tensor's gradients agree, sum m^2 / sum v^; 0 without a gradient."""
+        """How far the tensor's gradients agree, sum m^2 / sum v^; 0 without a gradient, NaN where that is not known."""
         square = float(self.square.sum())
-        return float(self.raw.sum()) / square if square > 0 else 0.0
+        return float(self.raw.sum()) / square if square > 0 else square
 
 
 def blank_values(tensor: Tensor) -> Values:
     """Of a tensor of which nothing was seen."""
-    rows = _rows(tensor)
+    rows = _rows(tensor.shape)
     return Values(math.prod(tensor.shape), np.zeros(rows), np.zeros(rows))
 
 
-def blank_sums(tensor: Tensor) -> Sums:
-    """Of a parameter of the tensor's shape of which nothing was seen."""
-    rows, columns = _rows(tensor), tensor.shape[1] if len(tensor.shape) > 1 else 0
+def blank_sums(shape: tuple[int, ...]) -> Sums:
+    """Of a parameter of that shape of which nothing was seen."""
+    rows, columns = _rows(shape), shape[1] if len(shape) > 1 else 0
     columns = columns if columns <= MOST_COLUMNS else 0
     agree, raw, square, step, along = (np.zeros(rows) for _ in range(5))
-    return Sums(agree, raw, square, np.zeros(columns), np.zeros(columns), step, along, math.prod(tensor.shape))
+    return Sums(agree, raw, square, np.zeros(columns), np.zeros(columns), step, along, math.prod(shape))
 
 
-def _rows(tensor: Tensor) -> int:
-    rows = tensor.shape[0] if tensor.shape else 1
-    return rows if rows <= (MOST_ROWS if len(tensor.shape) > 1 else MOST_ELEMENTS) else 1
+def _rows(shape: tuple[int, ...]) -> int:
+    rows = shape[0] if shape else 1
+    return rows if rows <= (MOST_ROWS if len(shape) > 1 else MOST_ELEMENTS) else 1
 
 
 def look(values: Values, row: int, block: Array, known: Floats | None = None) -> None:
@@ -170,14 +170,46 @@ def add_momentum(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> t
     return (by_row, *(squares(part)[1] for part in parts[1:]))
 
 
-def add_rmsprop(sums: Sums, row: int, column: int, parts: Sequence[Array], bias: float) -> tuple[Floats | None, ...]:
-    """Adds a block of square_avg, and of the buffer if there is one. Returns the buffer's squares by row."""
-    put(sums.square, row, row_sums(parts[0]) / bias)
-    put_columns(sums.column_square, column, parts[0] / bias)
+def add_signs(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
+    """Adds a block of Lion's average: every entry that has one moves by the learning rate. Returns its squares."""
+    square, by_row = squares(parts[0], by_column=True)
+    for one in (sums.agree, sums.raw, sums.square):
+        put(one, row, by_row)
+    for one in (sums.column_agree, sums.column_square):
+        put_columns(one, column, square)
+    put(sums.step, row, row_sums((parts[0] != 0).astype(np.float32)))
+    return (by_row,)
+
+
+def add_squares(
+    sums: Sums, row: int, column: int, parts: Sequence[Array], scale: float, less: float = 0.0
+) -> tuple[Floats | None, ...]:
+    """Adds a block of squared gradients, (block - less) x scale, and of a buffer of updates if there is one. Returns
+    the buffer's squares by row."""
+    block = parts[0]
+    if less:  # as it was stored
+        block = np.subtract(block, block.dtype.type(less), dtype=np.float64)
+    put(sums.square, row, row_sums(block) * scale)
+    put_columns(sums.column_square, column, block, scale)
     known = [squares(part)[1] for part in parts[1:]]
     for by_row in known:
         put(sums.step, row, by_row)
     return None, *known
+
+
+def add_row_means(sums: Sums, row: int, column: int, parts: Sequence[Array], columns: int) -> tuple[Floats | None, ...]:
+    """Adds Adafactor's means over each row of a matrix with so many columns; nothing is known by column."""
+    put(sums.square, max(row, column), np.asarray(parts[0], np.float64).ravel() * columns)
+    sums.column_square = sums.column_agree = np.zeros(0)
+    return (None,)
+
+
+def add_ratio(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
+    """Adds a block of Adamax's moments: the update is m / u; of the gradient's size only a maximum is kept."""
+    step = np.divide(parts[0], parts[1], out=np.zeros_like(parts[0]), where=parts[1] > 0)
+    put(sums.step, row, squares(step)[1])
+    sums.square = np.full_like(sums.square, np.nan)
+    return None, None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .errors import Unreadable
 from .finding import Finding
 from .protocol import Message, decode, encode
 from .registry import load
+from .renaming import rename
 
 PROGRESS_EVERY = 0.05
 """Seconds between progress messages at least."""
@@ -88,7 +89,8 @@ class Server:
             target = Path(request["target"]) if request.get("target") else None
             statistics.forget()
             trust = bool(request.get("trust"))
-            self._artifacts = discover([Path(p) for p in request["paths"]], target, self._progress, trust)
+            found = discover([Path(p) for p in request["paths"]], target, self._progress, trust)
+            self._artifacts = replace(found, logs=rename(found.logs, request.get("names") or {}))
             for folder in _code_folders(self._artifacts):
                 if folder not in sys.path:
                     sys.path.insert(0, folder)

@@ -22,6 +22,13 @@ def add_files(parser: argparse.ArgumentParser, nargs: str) -> None:
         metavar="FILE.py",
         help="your code, to be run: build_model(), load_batch() -> (inputs, targets), loss_fn(outputs, targets)",
     )
+    parser.add_argument(
+        "--map",
+        metavar="NAME=COLUMN",
+        action="append",
+        default=[],
+        help="what a column of a log is: val/loss=eval_nll, step=iter_no (inspect shows what was understood)",
+    )
     add_worker(parser)
 
 
@@ -55,10 +62,12 @@ def knowledge_base(args: argparse.Namespace) -> KnowledgeBase:
 def worker(args: argparse.Namespace) -> Worker:
     """The worker process, not started yet; it tells a terminal how far long work is."""
     from probes.client import Worker
+    from probes.renaming import parse
 
     from ..progress import on_terminal
 
-    return Worker(python=args.python, trust=args.trust, on_progress=on_terminal())
+    names = parse(getattr(args, "map", []))
+    return Worker(python=args.python, trust=args.trust, names=names, on_progress=on_terminal())
 
 
 def consult(args: argparse.Namespace, process: Worker, file: SessionFile | None = None) -> Consult:

@@ -17,7 +17,8 @@ from probes.finding import Cell, Finding, Mark, Table
 
 from .. import say
 from ..consult import Consult
-from ..faces.plain import plot_lines
+from ..faces.bars import bar, log_lengths
+from ..faces.plain import BAR, plot_lines
 from ..visible import figure, visible
 from .content import content
 
@@ -35,7 +36,7 @@ class EvidenceScreen(Screen[None]):
     def __init__(self, consult: Consult) -> None:
         super().__init__()
         self.consult = consult
-        self.findings = list(consult.session.findings.values())
+        self.findings = say.telling(consult.session.findings.values())
 
     def compose(self) -> ComposeResult:
         """List, detail, footer."""
@@ -80,10 +81,10 @@ def label(finding: Finding) -> Content:
     return Content.assemble((finding.probe, "bold"), "\n  ", (worst, "$text-muted"))
 
 
-def cell(value: Cell, mark: Mark) -> RichText:
-    """One cell, numbers to the right, in the colour of its mark."""
+def cell(value: Cell, mark: Mark, drawn: str = "") -> RichText:
+    """One cell, numbers to the right, in the colour of its mark, with a bar behind it if it is to be drawn."""
     style = {"": "", "!": "yellow", "!!": "bold red"}[mark]
-    return RichText(figure(value) + mark, style, justify="left" if isinstance(value, str) else "right")
+    return RichText(figure(value) + mark + drawn, style, justify="left" if isinstance(value, str) else "right")
 
 
 def data_table(table: Table) -> DataTable[RichText]:
@@ -93,9 +94,11 @@ def data_table(table: Table) -> DataTable[RichText]:
     widths = [
         max([len(c), *(marks + len(figure(r[i])) for r in table.rows[:MOST_ROWS])]) for i, c in enumerate(table.columns)
     ]
-    for name, width in zip(table.columns, widths, strict=True):
-        made.add_column(RichText(visible(name)), width=min(36, width))
+    for j, (name, width) in enumerate(zip(table.columns, widths, strict=True)):
+        made.add_column(RichText(visible(name)), width=min(36, width) + (BAR + 1 if j == table.bar else 0))
+    bars = [" " + bar(length, BAR, fine=True) for length in log_lengths(table)] or [""] * len(table.rows)
     for i, row in enumerate(table.rows[:MOST_ROWS]):
-        made.add_row(*(cell(value, table.mark(i, column)) for column, value in enumerate(row)))
+        cells = (cell(v, table.mark(i, j), bars[i] if j == table.bar else "") for j, v in enumerate(row))
+        made.add_row(*cells)
     made.styles.height = min(2 + len(table.rows), 20)
     return made

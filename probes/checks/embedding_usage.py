@@ -124,13 +124,15 @@ def _used(checkpoint: Checkpoint, tensor: Tensor) -> tuple[bool | None, int | No
         return False, None, None, "not in the optimizer"
     if not parameter.slots:
         return False, None, None, "it never had a gradient"
+    if parameter.coarse:
+        return None, None, None, "its state is kept in 8 bits, which rounds small moments to 0"
     sums = statistics.of(checkpoint).sums(parameter)
     if sums is None or len(sums.square) != tensor.shape[0]:
         return None, None, None, "its state is not kept by row"
     if _decayed(state, moments.options(state, parameter)):
         return None, None, None, "coupled weight decay gives every row a gradient"
     never = sums.square == 0
-    stale = _stale(sums.agree, sums.square, moments.options(state, parameter)) if "exp_avg" in parameter.slots else None
+    stale = _stale(sums.agree, sums.square, moments.options(state, parameter)) if moments.two(parameter) else None
     return bool((~never).any()), int(never.sum()), stale, ""
 
 

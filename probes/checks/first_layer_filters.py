@@ -33,7 +33,7 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..filters import Noise, against_noise, strongest
 from ..finding import Finding, Image, Measure, Plot, Verdict
-from ..layers import Layer, called, depth, outputs_first
+from ..layers import Layer, called, depth
 from ..outcome import outcome
 
 NEEDS = ("checkpoint",)
@@ -90,7 +90,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     if layer is None or last is None:
         needs = "a checkpoint whose first convolution takes images"
         return Finding("first-layer-filters", why, "could-not-check", needs=needs)
-    values = outputs_first(layer.weight, np.asarray(layer.weight.array())).astype(np.float64)
+    values = np.asarray(layer.weight.array()).astype(np.float64)
     if not np.isfinite(values).all():
         title = f"{called(layer.name)} holds values that are not finite"
         return Finding("first-layer-filters", title, "could-not-check", needs="a checkpoint from before that")
@@ -112,7 +112,7 @@ def first(checkpoint: Checkpoint) -> tuple[Layer | None, str]:
     if not layers:
         return None, "no two-dimensional convolution"
     layer, name = layers[0], called(layers[0].name)
-    _, inputs, height, width = outputs_first(layer.weight, np.empty(layer.weight.shape, np.bool_)).shape
+    _, inputs, height, width = layer.weight.shape
     if inputs not in INPUTS:
         return None, f"the first convolution, {name}, takes {inputs} channels: no image"
     if min(height, width) < 3:

@@ -161,7 +161,7 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
     state = checkpoint.optimizer if checkpoint else None
     if checkpoint is None or state is None:
         return None, "no optimizer state"
-    if moments.family(state) in {"plain", None}:
+    if moments.family(state) in {"plain", "maximum", None}:
         return None, "the optimizer keeps no gradients (plain SGD, or of an unknown kind)"
     if state.mapping == "ambiguous":
         return None, state.mapping_note or "the optimizer's state cannot be matched by name"

@@ -112,6 +112,8 @@ def inputs(checkpoint: Checkpoint) -> tuple[Inputs | None, str]:
     weight, bias = numbers.of(first.weight), numbers.of(first.bias)
     if parameter is None or weight is None or bias is None:
         return None, f"{called(first.name)} has no bias, or no optimizer state"
+    if parameter.coarse:
+        return None, "the optimizer's state is kept in 8 bits, which rounds small moments to 0"
     if moments.coupled(state, moments.options(state, parameter)):
         return None, "coupled weight decay is mixed into the squared gradients"
     total = float(bias.square.sum())

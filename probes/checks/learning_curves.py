@@ -74,7 +74,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         "learning-curves",
         _title(verdicts, facts),
         verdicts=tuple(verdicts),
-        measures=_measures(artifacts, known),
+        measures=_measures(known),
         plots=tuple(_plots(known, facts)),
         facts=facts,
         needs="" if known.val else "a log with a validation loss",
@@ -324,14 +324,17 @@ def _title(verdicts: list[Verdict], facts: dict[str, str]) -> str:
     return "learning curves: nothing to see"
 
 
-def _measures(artifacts: Artifacts, known: Outcome) -> tuple[Measure, ...]:
+def _measures(known: Outcome) -> tuple[Measure, ...]:
     found = []
     for series in (known.train, known.val, known.train_accuracy, known.val_accuracy):
         y = finite(series)
         if series is not None and len(y):
-            where = next((str(log.path) for log in artifacts.logs if log.get(series.name)), "")
+            where = str(known.log.path) if known.log is not None else ""
             found.append(Measure(f"{series.name} at the start", curves.ends(y)[0], where=where))
             found.append(Measure(f"{series.name} at the end", curves.ends(y)[1], where=where))
+    if known.left_aside:
+        names = ", ".join(log.path.name for log in known.left_aside[:5])
+        found.append(Measure("other logs with a loss, not judged", len(known.left_aside), where=names))
     if known.chance is not None:
         found.append(
             Measure(f"loss of chance for {known.classes} classes", known.chance, where="head of the checkpoint")

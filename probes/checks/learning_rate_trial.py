@@ -116,6 +116,8 @@ def _recipe(last: Checkpoint | None) -> Recipe | None:
         return None
     kind = moments.family(state)
     family = {"adam": "adam", "momentum": "sgd", "plain": "sgd", "rmsprop": "rmsprop"}.get(kind or "")
+    if state.kind in {"lion", "muon", "adadelta"}:
+        family = None
     group = state.groups[0]
     lr = max(moments.option(group, "initial_lr", 0.0), moments.option(group, "lr", 0.0))
     if family is None or not 0 < lr < math.inf:

@@ -47,7 +47,7 @@ from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Cell, Finding, Judgement, Mark, Measure, Table, Verdict
 from ..histories import histories, state_of
 from ..layers import Layer, depth, fan_in
-from ..moments import family
+from ..moments import family, two
 from ..outcome import Outcome, outcome
 from ..starved import Starved, starved
 
@@ -110,7 +110,7 @@ def _row(checkpoint: Checkpoint, layer: Layer, dead: Starved | None, training: s
     if sums is not None and not np.isfinite(sums.square).all():
         sums = None
     update = numbers.update_norm(parameter) if parameter and sums else None
-    agrees = sums is not None and parameter is not None and "exp_avg" in parameter.slots and sums.norm > 0
+    agrees = sums is not None and parameter is not None and two(parameter) and sums.norm > 0
     return Row(
         layer,
         scale=None if values.bad else values.rms * math.sqrt(3 * fan_in(layer)),
@@ -162,7 +162,8 @@ def _table(rows: list[Row]) -> Table:
         "units; training: stopped, rate 0, gradients of zero, outside of the optimizer or without state in it; "
         "! is worth a look, !! far from what healthy nets show"
     )
-    marks = tuple(_marks(r, _median(rows, lambda r: r.gradient or None)) for r in rows)
+    usual = _median(rows, lambda r: r.gradient or None)
+    marks = tuple(_marks(r, usual) for r in rows)
     cells = tuple(_cells(r, name) for r, name in zip(rows, _names(rows), strict=True))
     return Table("optimizer x-ray, first layer to last", columns, cells, marks, columns.index("gradient"), note)
 

@@ -1,18 +1,15 @@
-"""Update sizes: how far one step moves the weights, and how far successive gradients agree
+"""Update sizes: how far one step moves the weights
 
 What it measures
-    Per weight matrix: the size of the last update against the weights (from the optimizer's state), and how far its
-    gradients agree from step to step. The learning rate against the weights that Adam's first steps met.
+    Per weight matrix: the size of the last update against the weights, from the optimizer's state. The learning rate
+    against the weights that Adam's first steps met.
 
 Formula
-    last update = lr m^ / (sqrt(v^) + eps) for Adam, AdamW, AMSGrad; lr * buffer for SGD with momentum (both
-    identities). C = median of sum m^2 / sum v^ over the matrices. first step of Adam: every weight moves by lr, to be
-    compared with the RMS of PyTorch's initial weights, 1/sqrt(3 fan in).
+    last update = lr m^ / (sqrt(v^) + eps) for Adam, AdamW, AMSGrad; lr * buffer for SGD with momentum; the rules of
+    other optimizers where their state holds it (`probes/identities.py`). First step of Adam: every weight moves by lr,
+    to be compared with the RMS of PyTorch's initial weights, 1/sqrt(3 fan in).
 
 Thresholds and sources
-    learning-rate-too-low: C > 0.15 at a rate below Adam's default of 1e-3: suspected (3 of 248 runs near the best rate
-    reach it, none 0.3); confirmed above 0.3 at a tenth of that rate in a run that has not learned. Not judged where
-    the decay may have gone through the gradient.
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
     since the first step then replaces the weights. SGD with lr / (1 - momentum) above 10 and weights above ten times
     a fresh net's (trained ones reach 8): suspected, from one file. An update ratio above 1e-2 alone is a hint
@@ -23,7 +20,7 @@ Reads
 
 Cannot tell
     The update of plain SGD from one file. The update ratio after a scheduler changed the rate. How far the weights got
-    (`checkpoint-drift`).
+    (`checkpoint-drift`), and whether the gradients still agree (`learning-rate-regime`).
 """
 
 from __future__ import annotations
@@ -33,46 +30,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import moments, pace, statistics
+from .. import pace, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
 from ..layers import Layer, depth, fan_in
 from ..moments import option
 from ..outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
-SPEAKS_TO = ("learning-rate-too-low", "learning-rate-too-high")
+SPEAKS_TO = ("learning-rate-too-high",)
 COST = "file"
-AGREE, AGREE_SURELY = 0.15, 0.3
 LARGE_UPDATE = 1e-2
 SGD_REACH, BLOWN_UP = 10.0, 10.0
 """SGD's lr / (1 - momentum), and the weights against a fresh net, both beyond ten times what is usual at most (1; 5
 in trained nets, 8 in published detectors)."""
-DEFAULT_LR = 1e-3
-"""Adam's default: from here on gradients that agree in a run that stands have another reason."""
-SLOW_LR = 1e-4
-"""A tenth of Adam's default: above it agreement of gradients alone does not confirm a rate that is too low."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was gathered. `ratios` and `agreement` are by layer name and empty where the state does not hold them."""
+    """What was gathered. `ratios` are by layer name, empty where the state does not hold them."""
 
     known: Outcome
     layers: tuple[Layer, ...]
     ratios: dict[str, float]
-    agreement: dict[str, float]
     rate: float | None
     peak: float | None
     adam: bool
-    may_be_low: bool
     last: Checkpoint
-
-    @property
-    def agree(self) -> float | None:
-        """C: the median agreement of the matrices' gradients; None below 100 steps, where it is high for everyone."""
-        step = self.last.optimizer.step if self.last.optimizer else None
-        return float(np.median(list(self.agreement.values()))) if self.agreement and (step or 0) >= 100 else None
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -86,7 +70,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         needs = "a checkpoint saved with optimizer.state_dict()"
         return Finding("update-ratio", f"update sizes: {why}", "could-not-check", needs=needs)
     facts = _facts(seen)
-    verdicts = [v for rule in (too_low, too_high) for v in rule(seen, facts)]
+    verdicts = too_high(seen, facts)
     return Finding(
         "update-ratio",
         _title(seen, verdicts),
@@ -103,52 +87,30 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
     """Read the state of the last checkpoint."""
     progress(0.0, "optimizer state")
     matrices = depth(last)
-    ratios, agreement = _last_updates(last, matrices)
+    ratios = _last_updates(last, matrices)
     rates = pace.rates(artifacts.checkpoints)
     return Seen(
         known=outcome(artifacts),
         layers=matrices,
         ratios=ratios,
-        agreement=agreement,
         rate=rates[-1] if rates and math.isfinite(rates[-1]) else None,
         peak=pace.peak(artifacts.checkpoints),
         adam=pace.is_adam(last),
-        may_be_low=pace.may_be_low(artifacts.checkpoints),
         last=last,
     )
 
 
-def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> tuple[dict[str, float], dict[str, float]]:
+def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> dict[str, float]:
     ratios: dict[str, float] = {}
-    agreement: dict[str, float] = {}
     state, numbers = last.optimizer, statistics.of(last)
     for layer in matrices:
         parameter = state.of(layer.weight.name) if state else None
-        if state is None or parameter is None or not parameter.slots:
+        if parameter is None or not parameter.slots:
             continue
         update, size = numbers.update_norm(parameter), numbers.norm(layer.weight)
         if update is not None and math.isfinite(update) and math.isfinite(size) and size > 0:
             ratios[layer.name] = update / size
-        sums = numbers.sums(parameter) if "exp_avg" in parameter.slots else None
-        if sums is not None and 0 < sums.norm < math.inf and not moments.mixed(state, parameter):
-            agreement[layer.name] = sums.coherence
-    return ratios, agreement
-
-
-def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
-    """Gradients that agree from step to step: the run still travels in one direction."""
-    agree, known = seen.agree, seen.known
-    if agree is None or not seen.may_be_low or known.learned is True:
-        return []
-    if agree <= AGREE or (seen.peak or 1) >= DEFAULT_LR:
-        return []
-    because = (
-        f"the gradients of the last steps agree far more than noise would (C = {agree:.2g}): the run still travels "
-        "in one direction"
-    )
-    sure = agree > AGREE_SURELY and known.learned is False and 0 < (seen.peak or 1) <= SLOW_LR
-    level: Judgement = "confirmed" if sure else "suspected"
-    return [Verdict("learning-rate-too-low", level, "inferred", because, "optimizer-state")]
+    return ratios
 
 
 def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
@@ -236,8 +198,6 @@ def _measures(seen: Seen) -> tuple[Measure, ...]:
         found.append(
             Measure("last update against the weights (median of matrices)", value, threshold="> 0.01", where=where)
         )
-    if seen.agree is not None:
-        found.append(Measure("agreement of successive gradients C", seen.agree, threshold="> 0.15", where=where))
     if seen.rate is not None:
         zero = "learning rate (already 0)" if seen.rate == 0 else "learning rate"
         found.append(Measure(zero, seen.rate, where=where))
@@ -247,8 +207,8 @@ def _measures(seen: Seen) -> tuple[Measure, ...]:
 
 
 def _tables(seen: Seen) -> tuple[Table, ...]:
-    rows = tuple((x.name, seen.ratios.get(x.name), seen.agreement.get(x.name)) for x in seen.layers)
-    return (Table("updates by layer", ("layer", "last update / weights", "agreement C"), rows),)
+    rows = tuple((x.name, seen.ratios.get(x.name)) for x in seen.layers)
+    return (Table("updates by layer", ("layer", "last update / weights"), rows),)
 
 
 def _plots(seen: Seen) -> tuple[Plot, ...]:

@@ -11,7 +11,7 @@ from ..artifacts import Log, Series
 from ..names import canonical
 from .table import number
 
-_LINE = re.compile(r"^(\d{12,14}) (\S+)(?: (\d+))?\s*$")
+_LINE = re.compile(r"^(\d{12,14}) (\S+)(?: (-?\d+))?\s*$")
 
 
 def read_mlflow(path: Path, text: str) -> Log | None:
@@ -21,7 +21,9 @@ def read_mlflow(path: Path, text: str) -> Log | None:
     if not rows or len(rows) < len(found) or any(value is None for value, _ in rows):
         return None
     parts = path.parts
-    name = "/".join(parts[parts.index("metrics") + 1 :]) if "metrics" in parts else path.name
+    runs = [i for i, part in enumerate(parts) if re.fullmatch(r"[0-9a-f]{32}", part)]
+    start = runs[-1] if runs else 0
+    name = "/".join(parts[parts.index("metrics", start) + 1 :]) if "metrics" in parts[start:] else path.name
     y = np.array([value for value, _ in rows], float)
     steps = np.array([step for _, step in rows])
     rising = bool(np.any(np.diff(steps) > 0))

@@ -14,6 +14,7 @@ from ..artifacts import OptimizerState, ParameterState, Tensor
 from .bundle import simplify
 from .lazy import LazyTensor
 from .pickle_stream import Inert, Name
+from .quantised import Quantised, dequantised, plain
 from .torch_values import scalar
 
 SETTLES = (
@@ -63,17 +64,24 @@ def read_optimizer(
     options = tuple(_options(g) for g in groups)
     kind, kind_from = optimizer_kind(options, [slots for slots, _ in states], hints)
     shapes = [_shape(slots) for slots, _ in states]
+    moments: list[dict[str, LazyTensor | Quantised]] = [
+        {**slots, **plain(slots), **dequantised(slots)} for slots, _ in states
+    ]
+    counts = [
+        step if step is not None else step_count(groups[g].get("step"))
+        for (g, _), (_, step) in zip(members, states, strict=True)
+    ]
     names, mapping, note = map_names(groups, members, shapes, models, parameters)
     found = tuple(
         ParameterState(
             index,
             group,
             names[index],
-            {slot: t.named(f"{names[index] or index}.{slot}") for slot, t in slots.items()},
-            step,
+            {slot: t.named(f"{names[index] or index}.{slot}") for slot, t in moments[index].items()},
+            counts[index],
             shapes[index],
         )
-        for index, ((group, _), (slots, step)) in enumerate(zip(members, states, strict=True))
+        for index, (group, _) in enumerate(members)
     )
     return OptimizerState(kind, kind_from, options, found, mapping, note, key)
 
@@ -126,6 +134,9 @@ def _options(group: dict[str, Any]) -> dict[str, Any]:
 def _shape(slots: dict[str, LazyTensor]) -> Shape | None:
     """The parameter's shape as its slots tell it: factored and per-tensor statistics do not."""
     whole = [s for k, s in slots.items() if k not in ("row_var", "col_var", "exp_avg_sq_row", "exp_avg_sq_col", "RMS")]
+    codes = slots.get("state1")  # 8 bits: one code for each weight
+    if codes is not None and codes.dtype == "uint8":
+        return codes.shape
     whole = [s for s in whole if s.dtype not in ("uint8",) and not s_is_code(s)]
     return max(whole, key=lambda s: s.numel).shape if whole else None
 

@@ -237,3 +237,16 @@ def test_code_is_run_only_when_asked_for(home: dict[str, str], tmp_path: Path) -
     assert not (tmp_path / "ran").exists()
     run(home, "check", str(folder), "--target", str(trap))
     assert (tmp_path / "ran").exists()
+
+
+def test_a_column_can_be_called_what_it_is(home: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,train_loss,nll\n" + "".join(f"{i},{2 / i},{1 + i / 10}\n" for i in range(1, 21)))
+    seen = json.loads(run(home, "inspect", str(log), "--format", "json", "--map", "val/loss=nll").stdout)
+    assert {s["column"]: s["name"] for s in seen["artifacts"][0]["series"]}["nll"] == "val/loss"
+    report = json.loads(run(home, "check", str(log), "--format", "json", "--map", "val/loss=nll").stdout)
+    assert report["diagnoses"][0]["id"] == "overfitting"
+    for wrong in ("val/loss", "val/loss=eval_nll"):
+        refused = run(home, "check", str(log), "--map", wrong)
+        assert refused.returncode == 2
+        assert one_sentence(refused.stderr)

@@ -127,10 +127,52 @@ def keras_h5(path: Path) -> np.ndarray:
 def test_a_keras_file_gives_weights_optimizer_and_step(tmp_path):
     kernel = keras_h5(tmp_path / "m.h5")
     read = read_checkpoint(tmp_path / "m.h5")
-    assert np.array_equal(read.tensors["dense/kernel"].array(), kernel)
+    assert np.array_equal(read.tensors["dense/kernel"].array(), kernel.T)  # a row is a unit, as everywhere
+    assert np.array_equal(np.concatenate([rows for _, rows in read.tensors["dense/kernel"].chunks(16)]), kernel.T)
     assert read.step == 77
     assert read.optimizer is not None
     assert (read.optimizer.kind, read.optimizer.groups[0]["lr"], len(read.optimizer.parameters)) == ("adam", 0.002, 2)
+    states = {p.name: p for p in read.optimizer.parameters}
+    assert states.keys() == {"dense/kernel", "dense/bias"}
+    assert states["dense/kernel"].slots["exp_avg_sq"].shape == (4, 3)
+    assert states["dense/kernel"].step == 77
+
+
+def keras_layers(path: Path, order: list[str]) -> None:
+    """Two dense layers, listed by the file in another order than that of their names; Adam's slots in a given order."""
+    import h5py
+
+    shapes = {"b/b/kernel": (3, 5), "b/b/bias": (5,), "a/a/kernel": (5, 2), "a/a/bias": (2,)}
+    with h5py.File(path, "w") as file:
+        for name, shape in shapes.items():
+            file[f"model_weights/{name}:0"] = np.zeros(shape, "f4")
+        file["model_weights"].attrs["layer_names"] = ["b", "a"]
+        slots = [name for _ in "mv" for name in order]
+        for i, name in enumerate(slots):
+            file[f"optimizer_weights/Variable_{90 + i}:0"] = np.full(shapes[name], float(i), "f4")
+        file["optimizer_weights/iterations:0"] = np.int64(9)
+        names = ["iterations:0", *(f"Variable_{90 + i}:0" for i in range(len(slots)))]
+        file["optimizer_weights"].attrs["weight_names"] = names
+        config = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.1, "beta_1": 0.8, "beta_2": 0.99}}}
+        file.attrs["training_config"] = json.dumps(config)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["b/b/kernel", "b/b/bias", "a/a/kernel", "a/a/bias"],
+        ["a/a/bias", "a/a/kernel", "b/b/bias", "b/b/kernel"],  # by name, as old versions kept them
+    ],
+)
+def test_kerass_slots_are_mapped_by_the_order_of_layers_or_of_names(tmp_path, order):
+    keras_layers(tmp_path / "m.h5", order)
+    read = read_checkpoint(tmp_path / "m.h5")
+    assert list(read.tensors) == ["b/kernel", "b/bias", "a/kernel", "a/bias"]
+    assert read.optimizer.groups[0]["betas"] == (0.8, 0.99)
+    for parameter in read.optimizer.parameters:
+        place = [f"{n[0]}/{n[4:]}" for n in order].index(parameter.name)
+        assert parameter.slots["exp_avg"].array().flat[0] == place
+        assert parameter.slots["exp_avg_sq"].array().flat[0] == place + 4
 
 
 def test_a_keras_3_archive_is_read_through_its_zip(tmp_path):

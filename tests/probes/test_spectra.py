@@ -119,12 +119,6 @@ def test_a_kernel_of_one_position_is_a_matrix():
     assert own.tail.xmin == pytest.approx(matrix.tail.xmin / 2)
 
 
-def test_a_keras_kernel_gives_what_the_same_torch_kernel_gives():
-    kernel = np.random.default_rng(3).standard_normal((16, 4, 3, 3)).astype("float32")
-    turned = Kept(np.moveaxis(kernel, (0, 1), (-1, -2)), name="conv/kernel")
-    assert spectrum(turned) == spectrum(Kept(kernel))
-
-
 @pytest.mark.parametrize("bad", [0.0, math.nan, math.inf])
 def test_zero_or_broken_matrices_have_no_spectrum(bad):
     assert spectrum(Kept(np.full((4, 4), bad, "float32"))) is None

@@ -1,0 +1,124 @@
+"""Text of a terminal -> lines as a reader would see them: last states of bars, plain numbers, nothing of the prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+LONGEST = 5000
+"""Characters of a line that may be one of a training loop; longer ones are data."""
+_WIDE = str.maketrans(
+    {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
+    | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
+    | dict.fromkeys("│┃║", "|")
+)
+_NARROW_BLANK = re.compile(r"(?<=\d)[\u202f\u2009\u00a0'](?=\d{3}(?!\d))")
+_COMMA_NUMBER = re.compile(r"[:=\s][-+]?(\d+),(\d+)(?![\d,]|\.\d)")
+_POINT_NUMBER = re.compile(r"[:=\s][-+]?\d+\.\d+")
+_THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^\d.,]|$))")
+_SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
+_MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
+_EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
+_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
+_EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
+_NAMES = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_PREFIXES = tuple(
+    (sign, re.compile(pattern, re.I if sign == "" else 0))
+    for sign, pattern in (
+        ("-", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
+        (":", rf"\b{_NAMES}\w* +\d\d?,? (?:\d{{4}} )?\d\d:\d\d:\d\d(?: [A-Z]{{3,4}})?(?: \d{{4}})?"),
+        ("<std", r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
+        ("", r"^\s*(?:\[\w*\d+\]:|\(\w+ pid=\d+[^)]*\)|\[rank ?\d+\]:?|rank ?\d+:)"),
+        ("][", r"^\s*\[[^\]]*\d{4}-\d\d-\d\d[^\]]*\]\s*\[[\w.]+\]\s*\[(?:INFO|DEBUG|WARNING)\]"),
+        ("|", r"(?<=\| )[A-Za-z_][\w.]*(?::[\w.<>]+)?:\d+ [|-] "),
+        ("(", r"\([\w./]+(?:\.py:? ?|:)\d+\)"),
+        (".py:", r"\b[\w./]+\.py:\d+\]?:?"),
+    )
+)
+"""What loggers put before a message, each with a sign without which it is not looked for."""
+_REWRITES = tuple(
+    (sign, re.compile(pattern, re.I), plain)
+    for sign, pattern, plain in (
+        ("[", r"^\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])", r"iteration \1: "),  # boosting
+        ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
+        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
+        ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
+        ("[", r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]", r"\1\2"),
+        ("epoch:", r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:", r"epoch \1 \2, batch \3, "),  # ESPnet
+        ("epoch ", r"\b(\d+)epoch results:", r"epoch \1 "),
+        ("(+nanz)", r"\(\+nanz\)", " "),
+        ("Saving dict", r"\bSaving dict for global step (\d+): ", r"eval global step \1, "),  # TensorFlow's Estimator
+        (" images", r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", r"\1accuracy"),
+    )
+)
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of a printed log; of what was rewritten in place only the last state, once for each epoch it names."""
+    text = _plain_numbers(text.replace("\r\n", "\n").replace("\x08", "\r"))
+    if "\n" not in text.strip():
+        text = text.replace("\r", "\n")
+    for line in text.split("\n"):
+        for state in _last_states(line) if "\r" in line else (line,):
+            if state.strip():
+                yield tidy(state)
+
+
+def tidy(line: str) -> str:
+    """A line without the prefix that a logger gave it, and with odd ways to write a number or an epoch made plain."""
+    if len(line) > LONGEST:
+        return line
+    line = line if line.isascii() else line.translate(_WIDE)
+    for sign, prefix in _PREFIXES:
+        if sign in line:
+            line = prefix.sub("  ", line)
+    for sign, pattern, plain in _REWRITES:
+        if sign in line:
+            line = pattern.sub(plain, line)
+    return _EPOCH_BAR.sub(r"\1 \2/\3 ", line) if "%" in line else line
+
+
+def counted_lines(lines: list[str]) -> list[str]:
+    """The lines that begin with a bare counter ("3/50: loss 0.4", "(3) loss 0.4"), with the word epoch before it.
+
+    For logs that name no axis at all; empty unless the counter goes up.
+    """
+    found = [(int(m[1]), line[m.end() :]) for line in lines if (m := _COUNTED.match(line))]
+    counts = [count for count, _ in found]
+    rises = len(counts) > 2 and all(a < b for a, b in pairwise(counts))
+    return [f"epoch {count}: {rest}" for count, rest in found] if rises else []
+
+
+def _last_states(line: str) -> list[str]:
+    """The last state of every bar that was drawn on one line, in the order in which they ended."""
+    last: dict[str, str] = {}
+    for state in line.split("\r"):
+        if state.strip():
+            shape = _shape(state)
+            last.pop(shape, None)
+            last[shape] = state
+    return list(last.values())
+
+
+def _shape(state: str) -> str:
+    """What tells one bar from another: the words before it, and the epoch that it names."""
+    if bar := _EPOCH_BAR.match(state):
+        return f"epoch {bar[2]}"
+    mark, epoch = _MARK.search(state), _EPOCH_SAID.search(state)
+    words = re.sub(r"[\d\s]+", "", state[: mark.start()] if mark else state[:12])
+    return f"{words} {epoch[1] if epoch else ''}"
+
+
+def _plain_numbers(text: str) -> str:
+    """Thousands without separators, and decimal points where a log writes decimal commas throughout."""
+    if not text.isascii():
+        text = _NARROW_BLANK.sub("", text)
+    sample = text[:200_000]
+    if "," not in sample:
+        return text
+    commas = sum(len(m[2]) != 3 or m[1] == "0" for m in _COMMA_NUMBER.finditer(sample))
+    if commas >= 3 and commas > len(_POINT_NUMBER.findall(sample)):
+        text = _SPACED.sub(lambda m: re.sub(r"[ .]", "", m[1]), text)
+        return re.sub(r"(?<=\d),(?=\d)", ".", text)
+    return _THOUSANDS.sub(lambda m: m[1].replace(",", ""), text)

@@ -14,7 +14,7 @@ from .drift import untrained
 from .layers import Layer, depth, parameters
 from .starved import CONVERGED, DEAD_STEPS, NEARLY_STEPS, RELATIVE
 
-Past = Literal["trained", "outside", "no-state", "zero", "stopped", "rate-0"]
+Past = Literal["trained", "outside", "no-state", "zero", "stopped", "overflowed", "rate-0"]
 
 WORDS: dict[Past, str] = {
     "trained": "trained",
@@ -22,6 +22,7 @@ WORDS: dict[Past, str] = {
     "no-state": "never had a gradient",
     "zero": "gradient exactly 0 at every step",
     "stopped": "no gradient lately",
+    "overflowed": "optimizer state not finite",
     "rate-0": "learning rate 0",
 }
 
@@ -32,8 +33,9 @@ class History:
 
     Args:
         past: "outside": no group has it; "no-state": in a group, but without state where others have one; "zero": its
-            second moment (SGD: its buffer) is exactly 0; "stopped": no gradient for about 75 steps; "rate-0": its
-            group's learning rate is 0 while another's is not.
+            second moment (SGD: its buffer) is exactly 0; "stopped": no gradient for about 75 steps; "overflowed": some
+            of its state is not finite, and where it is not no update is; "rate-0": its group's learning rate is 0 while
+            another's is not.
         missed: updates that others got and it did not, by its own step count; 0 where none is kept.
         age: steps since the last gradient, for "stopped".
         fresh: whether it still is what PyTorch's default initialisation draws; None if that cannot be told.
@@ -114,6 +116,8 @@ def _past(
         return "no-state", None
     group = moments.options(state, parameter)
     sums = statistics.of(checkpoint).sums(parameter)
+    if sums is not None and not np.isfinite(sums.square).all():
+        return "overflowed", None
     if sums is not None and not moments.coupled(state, group):
         if float(sums.square.sum()) == 0:
             return "zero", None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .artifacts import Checkpoint, Tensor
@@ -133,6 +134,24 @@ def _next(tensors: dict[str, Tensor], following: tuple[str, str] | None, units: 
         return None
     weight = tensors[following[0]]
     return weight if weight.shape[1] == units else None
+
+
+def networks(found: Iterable[Layer]) -> dict[str, list[Layer]]:
+    """The matrices by the first part of their names: several under one are a network of its own, or a stage of one."""
+    parts: dict[str, list[Layer]] = {}
+    for layer in found:
+        parts.setdefault(strip(layer.name).partition(".")[0], []).append(layer)
+    return parts
+
+
+def copies(found: Iterable[Layer], some: Iterable[str]) -> bool:
+    """Whether these layers (by name) all lie in networks that have the shapes of another one without any of them: a
+    target or an averaged copy beside the network itself."""
+    parts, some = networks(found), set(some)
+    mixed = {part for part, inside in parts.items() if some & {layer.name for layer in inside}}
+    shapes = {part: [layer.weight.shape for layer in inside] for part, inside in parts.items()}
+    whole = [shapes[part] for part in parts if part not in mixed]
+    return bool(mixed) and all(len(shapes[part]) > 1 and shapes[part] in whole for part in mixed)
 
 
 def fan_in(layer: Layer) -> int:

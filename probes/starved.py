@@ -6,6 +6,7 @@ that layer's two entries instead: a row before a normalisation keeps receiving g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from . import moments, statistics
 from .artifacts import Array, Checkpoint, Floats, OptimizerState
-from .layers import Layer, depth
+from .layers import Layer, depth, module_of
 from .statistics import Statistics
 from .sums import Sums
 
@@ -24,6 +25,8 @@ NEARLY_STEPS = 74
 MIN_STEPS = 160
 CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
+SILENT = 1e-12
+"""Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
 RELATIVE = 2e-3
 """A unit must also lie this far below the layer with the liveliest gradients: guards full-batch and converged runs."""
 
@@ -38,7 +41,7 @@ class Starved:
         never: units whose gradient was exactly 0 at every step.
         dead: those and the ones without gradient for about 150 steps.
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
-        saturated: units without incoming gradient whose outgoing weights still learn.
+        saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
         blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
@@ -102,6 +105,13 @@ def _pruned(checkpoint: Checkpoint, layer: Layer) -> bool:
     return any(t is not None and t.numel and values(t).zero for t in (layer.weight, layer.next))
 
 
+def blamed(found: Sequence[Starved]) -> list[Starved]:
+    """The layers whose own units may be at fault: where all units of a layer are without gradient, none comes back to
+    the layers before it, so of several such in a row only the last counts. `found` is in forward order and judged."""
+    whole = [max(layer.nearly, layer.dead) == layer.units for layer in found]
+    return [s for s, here, after in zip(found, whole, [*whole, False][1:], strict=True) if not (here and after)]
+
+
 def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) -> tuple[list[Starved], str]:
     if (state.step or 0) < MIN_STEPS:
         return (
@@ -119,6 +129,11 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
     return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
+
+
+def _batch_norm(checkpoint: Checkpoint, layer: Layer) -> bool:
+    """Whether it has running statistics: such a one keeps units apart, so that a dead unit's row gets nothing."""
+    return layer.norm is not None and module_of(layer.norm[0].name) + ".running_var" in checkpoint.tensors
 
 
 def _live(c: Floats) -> float:
@@ -141,16 +156,18 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
         pieces.append(bias)
     if not pieces:
         return Starved(layer.name, layer.units, why_not="no optimizer state for the normalisation after it")
-    if layer.norm is not None and moments.coupled(state, group):
+    decay = moments.coupled(state, group)
+    if layer.norm is not None and decay and not _batch_norm(numbers.checkpoint, layer):
         return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
     agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
     out = numbers.of(layer.next)
     outside = None if out is None else moments.coherence(out.column_agree, out.column_square)
-    decay = moments.coupled(state, group)
     never = (np.asarray(square) == 0) & (decay == 0)  # with coupled decay v holds the decay and says nothing
     inside = moments.coherence(np.asarray(agree), np.asarray(square))
+    if layer.norm is not None and decay:  # then its row before a batch normalisation must be without gradient as well
+        inside = np.maximum(inside, moments.coherence(own.agree, own.square))
     return _Unit(layer, inside, outside, never, layer.norm is not None, decay, group)
 
 
@@ -161,10 +178,11 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
     dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
-    nearly = dead if unit.normed or (converged and not unit.decay) else dead | rule
+    nearly = dead | rule if unit.decay or not (unit.normed or converged) else dead
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
-        stuck = (unit.inside < moments.floor_after(NEARLY_STEPS, group)) & (unit.outside > 1e-6)
+        quiet = unit.inside < np.minimum(moments.floor_after(NEARLY_STEPS, group), RELATIVE * unit.outside)
+        stuck = quiet & (unit.outside > 1e-6)
     ages = moments.age(both[dead & ~never], max(reference, 1e-12), group)
     return Starved(
         layer.name,
@@ -192,17 +210,42 @@ def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
     if parameter is None or sums is None or not np.isfinite(sums.square).all() or largest <= 0:
         return Starved(layer.name, layer.units, why_not="no usable momentum buffer for its weight")
     group = moments.options(state, parameter)
-    decay = moments.option(group, "weight_decay", 0.0) if state.kind not in {"lion", "muon"} else 0.0
-    never = sums.square == 0
+    decay = _mixed_in(state, group)
+    beside = _beside(numbers, state, layer, largest)
+    never = (sums.square == 0) & beside
     if decay:
-        quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay)
+        quiet = _decays(sums, numbers.values(layer.weight).rows, group, decay) & beside
         return Starved(layer.name, layer.units, nearly=int(quiet.sum()))
     size = sums.square / (sums.numel / layer.units) / largest
-    quiet = size < 1e-12
+    quiet = (size < SILENT) & beside
     mu = moments.memory(state, group)
     ages = np.log(size[quiet & ~never]) / (2 * np.log(mu)) if 0 < mu < 1 else np.array([])
     age = float(np.median(ages)) if len(ages) else None
     return Starved(layer.name, layer.units, int(never.sum()), int(never.sum()), int(quiet.sum()), age=age)
+
+
+def _mixed_in(state: OptimizerState, group: dict[str, Any]) -> float:
+    """The weight decay that the buffer holds: Lion and Muon keep it out."""
+    return moments.option(group, "weight_decay", 0.0) if state.kind not in {"lion", "muon"} else 0.0
+
+
+def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
+    """Units whose bias (or the two entries of a normalisation after them) gets no gradient either.
+
+    Rows alone mislead where all inputs are 0 (the layer before is dead, and this one is not), and before a
+    normalisation, where a row gets less the larger it is: in blown-up weights decay drowns what living units get.
+    """
+    quiet = np.ones(layer.units, dtype=bool)
+    for tensor in layer.norm or (layer.bias,):
+        parameter, sums = state.of(tensor.name) if tensor is not None else None, numbers.of(tensor)
+        if tensor is None or parameter is None or sums is None:
+            continue
+        group = moments.options(state, parameter)
+        if decay := _mixed_in(state, group):
+            quiet &= _decays(sums, numbers.values(tensor).rows, group, decay) | (sums.square < SILENT * largest)
+        else:
+            quiet &= sums.square < SILENT * largest
+    return quiet
 
 
 def _decays(sums: Sums, weights: Floats, group: dict[str, Any], decay: float) -> Array:

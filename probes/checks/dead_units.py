@@ -48,7 +48,7 @@ from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..firing import Normed, behind_batch_norm
 from ..layers import called
 from ..outcome import outcome
-from ..starved import Starved, starved
+from ..starved import Starved, blamed, starved
 from ..target import Silence, batch, fit, load_target, silences, wanted
 
 NEEDS = ("checkpoint", "target")
@@ -161,33 +161,39 @@ def judge(seen: Seen) -> list[Verdict]:
         verdicts.append(_by_batch(seen, file))
     verdicts += _by_weights(seen)
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
-    if stuck is not None and stuck.saturated > CONFIRMED * stuck.units:
+    if stuck is not None and stuck.saturated > CONFIRMED * stuck.units and not seen.relu:
         because = (
             f"{stuck.saturated} of {stuck.units} units of {called(stuck.layer)} receive no gradient while their "
             "outgoing weights still learn: they are stuck at a value that is not zero"
         )
+        because += ", yet the run learns" if seen.learned else ""
         verdicts.append(Verdict("saturated-activations", "suspected", "inferred", because, "optimizer-state"))
     return verdicts
 
 
 def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
-    worst = max(file, key=lambda s: (s.dead / s.units, s.nearly / s.units))
-    dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in file)
+    own = blamed(file)
+    worst = max(own, key=lambda s: (s.dead / s.units, s.nearly / s.units))
+    dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in own)
     when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else " for at least 150 steps"
     when = " at any step" if worst.dead and worst.never == worst.dead else when
     because = f"{worst.dead} of {worst.units} units of {called(worst.layer)} have received no gradient{when}"
     if nearly > dead and dead <= CONFIRMED:
-        worst = max(file, key=lambda s: s.nearly / s.units)
+        worst = max(own, key=lambda s: s.nearly / s.units)
         because = (
             f"{worst.nearly} of {worst.units} units of {called(worst.layer)} look as if no gradient had come lately"
         )
+    if worst.nearly == worst.units and file.index(worst):
+        because += "; through it none comes back to the layers before it"
     if max(dead, nearly) <= NORMAL or seen.relu is False:
-        because += "; the code names no ReLU" if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
+        starved = "; the code names no ReLU, so such units are starved and may come back"
+        because += starved if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
         if seen.relu is not False and any(s.blind for s in file):
             because += ", but RMSprop's state shows only some of them"
             return Verdict("dead-relu", "inconclusive", "measured", because, "optimizer-state")
         return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
-    because += {True: ", and the code names ReLU", None: "; which activation follows is not known"}[seen.relu]
+    unknown = "; which activation follows is not known: after a GELU or SiLU they are starved and may come back"
+    because += {True: ", and the code names ReLU", None: unknown}[seen.relu]
     if seen.learned and max(dead, nearly) <= HARMFUL:
         because += ", yet the run learns"
         level: Judgement = "suspected" if dead > CONFIRMED else "inconclusive"
@@ -251,7 +257,7 @@ def _by_batch(seen: Seen, file: list[Starved]) -> Verdict:
 def _worst(seen: Seen) -> tuple[str, int, int]:
     """(layer, silent units, units) of the layer with the largest share, by the batch if there was one."""
     found = [(s.layer, s.silent, s.units) for s in seen.units or []]
-    found = found or [(s.layer, s.dead, s.units) for s in seen.file if not s.why_not]
+    found = found or [(s.layer, s.dead, s.units) for s in blamed([s for s in seen.file if not s.why_not])]
     found = found or [(p.layer, p.silent, p.units) for p in seen.proved]
     return max(found, key=lambda f: f[1] / f[2], default=("", 0, 1))
 
@@ -287,7 +293,7 @@ def _measures(seen: Seen, last: Checkpoint | None) -> tuple[Measure, ...]:
     """The worst layer by the file, the worst by the batch, and all-zero rows; the tables have every layer."""
     where = str(last.path) if last else ""
     found = []
-    file = max((s for s in seen.file if not s.why_not), key=lambda s: s.dead / s.units, default=None)
+    file = max(blamed([s for s in seen.file if not s.why_not]), key=lambda s: s.dead / s.units, default=None)
     if file is not None:
         name = f"units of {called(file.layer)} without gradient"
         found.append(Measure(name, file.dead / file.units, threshold="> 0.5 of a layer", where=where))

@@ -14,9 +14,10 @@ Formula
 Thresholds and sources
     Coverage exact in 42 of 42 cases, histories in 156 of 180 (the misses are coupled weight decay, SGD and RMSprop).
     Untouched: 36 of 36 frozen tensors, 0 of 633 trained ones, 0 of 24 after five steps.
-    Confirmed only where matrices without training are still at their random start, in a run that has not learned.
-    A frozen beginning of the network that is not at its random start is fine-tuning, and not judged. Other gaps are
-    suspected where the run has not learned. Missed updates are told: training in stages is common.
+    Confirmed only where matrices without training are still at their random start, in a run that is not known to have
+    learned. Not judged: a frozen beginning of the network that is not at its random start (fine-tuning), whole networks
+    inside the model that are not, and random copies of a trained one (teachers, targets, losses). Other gaps are
+    suspected unless the run has learned. Missed updates are told: training in stages is common.
 
 Reads
     The latest checkpoint: optimizer state, and the weights that were not trained. The logs: whether it learned.
@@ -32,7 +33,7 @@ from .. import moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..histories import WORDS, History, histories
-from ..layers import called
+from ..layers import called, copies, networks
 from ..outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
@@ -72,6 +73,9 @@ def judge(found: list[History], known: Outcome) -> Verdict | None:
     if len(still) == len(found):
         because += "; no matrix is trained any more, so this is no matter of single layers"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
+    if _aside(found, still):
+        because += "; they are whole networks inside the model, as teachers, targets and losses are"
+        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
     if fresh:
         because += f"; {len(fresh)} of them still hold the random numbers they started with"
     if known.learned:
@@ -79,13 +83,28 @@ def judge(found: list[History], known: Outcome) -> Verdict | None:
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
     if fresh:
         return Verdict("frozen-parameters", "confirmed", "measured", because, "optimizer-state")
+    if all(h.past == "overflowed" for h in still):
+        because += "; overflow stopped them, which nonfinite-weights judges"
+        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
+    if all(h.past in {"zero", "stopped"} for h in still) and found[0].past != "trained":
+        because += "; no gradient gets back to where the network begins: look at dead units first"
+        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
     if all(h.past != "trained" for h in found[: len(still)]):
         because += "; they are the beginning of the network, as in fine-tuning"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
-    if all(h.past in {"zero", "stopped"} for h in still) and found[0].past != "trained":
-        because += "; the layers before them get none either: look at dead units first"
-        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
     return Verdict("frozen-parameters", "suspected", "measured", because, "optimizer-state")
+
+
+def _aside(found: list[History], still: list[History]) -> bool:
+    """Whether what stands still is whole networks inside the model of which the optimizer has nothing: not random ones,
+    or copies of one that is trained."""
+    names = {h.layer.name for h in still}
+    if any(h.past not in {"outside", "no-state"} for h in still):
+        return False
+    if any(h.fresh for h in still):
+        return copies([h.layer for h in found], names)
+    parts = networks(h.layer for h in found).values()
+    return all(len(p) > 1 and all(x.name in names for x in p) for p in parts if any(x.name in names for x in p))
 
 
 def _because(still: list[History], count: int) -> str:

@@ -34,6 +34,7 @@ Cannot tell
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,7 @@ HEALTHY = -0.8
 LARGE = 10.0
 CONVERGED = 1e-4
 """Agreement of gradients that noise alone does not fall below (it gives 0.05): here none has come for 30 steps."""
+LOW_RANK = re.compile(r"(^|[._])lora_", re.IGNORECASE)
 ROUND = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -69,6 +71,9 @@ class Profile:
     source: str
     over: bool = False
     """The gradients of all parameters, the head's too, have faded against their own past: the run has converged."""
+    partial: bool = False
+    """Other matrices are not trained, or low-rank pairs stand beside them, whose halves scale each other's gradients:
+    the rest is no profile over depth."""
 
     @property
     def drop(self) -> float | None:
@@ -160,8 +165,8 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
         return None, "the optimizer keeps no gradients (plain SGD, or of an unknown kind)"
     if state.mapping == "ambiguous":
         return None, state.mapping_note or "the optimizer's state cannot be matched by name"
-    names, rms = [], []
-    for layer in depth(checkpoint):
+    names, rms, layers = [], [], depth(checkpoint)
+    for layer in layers:
         value = _rms(checkpoint, layer)
         if value is not None:
             names.append(layer.name)
@@ -171,7 +176,9 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
     over = moments.family(state) == "adam" and max((s.coherence for s in sums), default=1.0) < CONVERGED
     if not names:
         return None, "no weight matrix has optimizer state that says anything of its gradient"
-    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state", over), ""
+    trained = {p.name for p in state.parameters if p.slots}
+    partial = any(layer.weight.name not in trained or LOW_RANK.search(layer.name) for layer in layers)
+    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state", over, partial), ""
 
 
 def _rms(checkpoint: Checkpoint, layer: Layer) -> float | None:
@@ -220,6 +227,9 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
         stuck, how = _stuck(seen)
         sure = stuck and drop < VANISHED_SURELY
         shown = profile.fades or (drop < VANISHED_SURELY and len(profile.rms) <= SHALLOW)
+        if profile.partial and not stuck:
+            because += "; but not all matrices are trained, and those that are may not follow each other"
+            return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]
         if seen.known.learned or not (stuck or (shown and not profile.over)):
             return [Verdict("vanishing-gradients", "inconclusive", "measured", because + how, source)]
         return [Verdict("vanishing-gradients", "confirmed" if sure else "suspected", "measured", because + how, source)]

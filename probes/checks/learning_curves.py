@@ -183,8 +183,12 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
 
 
 def _accuracy_gap(known: Outcome) -> float | None:
+    """The gap at the end, or of the last three points if that is smaller: one bad validation is no gap."""
     train, val = finite(known.train_accuracy), finite(known.val_accuracy)
-    return curves.ends(train)[1] - curves.ends(val)[1] if len(train) >= 3 and len(val) >= 3 else None
+    if len(train) < 3 or len(val) < 3:
+        return None
+    lasting = float(np.median(train[-3:]) - np.median(val[-3:]))
+    return min(curves.ends(train)[1] - curves.ends(val)[1], lasting)
 
 
 def _by_accuracy(known: Outcome, gap: float | None) -> list[Verdict]:
@@ -192,6 +196,7 @@ def _by_accuracy(known: Outcome, gap: float | None) -> list[Verdict]:
         return []
     train, val = curves.ends(finite(known.train_accuracy))[1], curves.ends(finite(known.val_accuracy))[1]
     because = f"accuracy ends at {train:.1%} in training and {val:.1%} in validation, {100 * gap:.0f} points apart"
+    because += " over the last three points" if gap < 0.99 * (train - val) else ""
     if train >= 0.8 and gap >= 0.15:
         return [Verdict("overfitting", "confirmed" if gap >= 0.25 else "suspected", "measured", because, "curves")]
     return [Verdict("overfitting", "ruled_out", "measured", because, "curves")] if gap < 0.05 else []

@@ -14,7 +14,8 @@ Thresholds and sources
     Trained nets that learned lay between 0.35 and 5 times the default law (our own small nets); embeddings, very
     narrow nets and large steps go beyond, so a scale alone is never a verdict. bad-initialization: a start
     of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median of the matrices):
-    suspected in a run that has not learned, and confirmed above 6 where the loss also started above 3 times chance.
+    suspected in a run that has not learned (else told), and confirmed above 6 where the loss also started above 3
+    times chance.
     frozen-parameters: some matrices untouched, others not: suspected, as new layers on a trained body look like that.
 
 Reads
@@ -36,7 +37,7 @@ from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..drift import untrained
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth, fan_in
+from ..layers import Layer, called, copies, depth, fan_in
 from ..outcome import Outcome, finite, outcome
 
 NEEDS = ("checkpoint",)
@@ -130,18 +131,20 @@ def started(first: Checkpoint) -> tuple[float, float] | None:
 
 def _start(start: tuple[float, float] | None, first: Checkpoint, known: Outcome) -> Verdict | None:
     """A start far from every usual law, in a run that has not learned."""
-    if start is None or known.learned is not False:
+    if start is None:
         return None
     y = finite(known.main)
     jumped = bool(known.chance and len(y) and curves.ends(y)[0] > JUMPED * known.chance)
+    odd: Judgement = "suspected" if known.learned is False else "inconclusive"
+    learns = {None: "; whether the run learned is not known", True: ", yet the run learns", False: ""}[known.learned]
     if start[0] > LARGE:
         because = f"the weights started at {start[0]:.2g} times the usual scale or more ({first.path.name})"
         because += f", and the loss at {y[0]:.3g} ({y[0] / (known.chance or 1):.2g} times chance)" if jumped else ""
-        level: Judgement = "confirmed" if jumped else "suspected"
-        return Verdict("bad-initialization", level, "measured", because, "weights")
+        level: Judgement = "confirmed" if jumped and odd == "suspected" else odd
+        return Verdict("bad-initialization", level, "measured", because + learns, "weights")
     if start[1] < SMALL:
         because = f"the weights started at {start[1]:.2g} times the usual scale or less ({first.path.name})"
-        return Verdict("bad-initialization", "suspected", "measured", because, "weights")
+        return Verdict("bad-initialization", odd, "measured", because + learns, "weights")
     return None
 
 
@@ -155,9 +158,11 @@ def _untouched(scales: list[Scale], known: Outcome) -> Verdict | None:
     )
     body = [s for s in fresh if s is not scales[-1]]
     others = any(s.fresh is False for s in scales)
-    judged = body and others and not known.learned
+    target = copies([s.layer for s in scales], {s.layer.name for s in fresh})
+    judged = body and others and not known.learned and not target
     if not others:
         because += ": this file was saved before any training"
+    because += "; a network of the same shapes beside it was trained, so it may be its target" if target else ""
     level: Judgement = "suspected" if judged else "inconclusive"
     return Verdict("frozen-parameters", level, "measured", because, "weights")
 

@@ -1,161 +1,187 @@
-"""How well the file-only checks do on small nets of several kinds: python tests/benchmarks/xray.py
+"""How well the file-only checks do on small nets trained for the purpose: python tests/benchmarks/xray.py [WORD]
 
-Trains healthy nets and nets with units killed in the middle, and prints, per kind of net and optimizer: the
-correlation of log gradient RMS from the state with hooks, recall and false alarms of dead units against the ReLU
-outputs on the whole training set, and every accusation of a healthy run. Takes a minute or two.
+First every kind of net with several optimizers, healthy and with units killed on the way: correlation and median ratio
+of the gradients' RMS in the file against hooks, the largest error of the last update, recall and false alarms of dead
+units against the ReLUs on the whole training set, and every accusation of any check, of the run's folder and of its
+last checkpoint alone. Then runs with one thing wrong, and runs that only look wrong: who said what. With a WORD only
+the lines whose names hold it. All of it takes some ten minutes.
 """
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from trained import Trained, training  # noqa: E402
+from xray_faults import FAULTS, LEGITIMATE, Case, kill  # noqa: E402
+from xray_nets import EVERYWHERE, NETS, OPTIMIZERS, Kind  # noqa: E402
+from xray_runs import Plan, Run, train  # noqa: E402
 
 from probes import statistics  # noqa: E402
+from probes.artifacts import Artifacts  # noqa: E402
+from probes.discover import discover  # noqa: E402
 from probes.registry import load, probes  # noqa: E402
 from probes.starved import starved  # noqa: E402
 
-CHECKS = [load(name) for name, probe in probes().items() if probe.cost == "file"]
-STEPS = 500
+torch.set_num_threads(1)
+torch.backends.mha.set_fastpath_enabled(False)
+CHECKS = {name: load(name) for name in probes()}
+CODE = """import torch
+from torch import nn
+
+act = nn.functional.{}
+
+def train():
+    loss.backward()
+    optimizer.step()
+"""
 
 
-class Convolutions(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.c1, self.b1 = nn.Conv2d(1, 12, 3, padding=1), nn.BatchNorm2d(12)
-        self.c2, self.b2 = nn.Conv2d(12, 16, 3, padding=1), nn.BatchNorm2d(16)
-        self.head = nn.Linear(16, 4)
-        self.r1, self.r2 = nn.ReLU(), nn.ReLU()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.r1(self.b1(self.c1(x.view(-1, 1, 8, 8))))
-        return self.head(self.r2(self.b2(self.c2(x))).mean((2, 3)))
+Said = list[tuple[str, str, str]]
 
 
-class Attention(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.inputs = nn.Linear(8, 32)
-        self.block1 = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True, norm_first=True)
-        self.block2 = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True, norm_first=True)
-        self.head = nn.Linear(32, 4)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.block2(self.block1(self.inputs(x.view(-1, 8, 8)))).mean(1))
-
-
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn = nn.LSTM(8, 32, batch_first=True)
-        self.fc, self.r = nn.Linear(32, 32), nn.ReLU()
-        self.head = nn.Linear(32, 4)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.r(self.fc(self.rnn(x.view(-1, 8, 8))[0][:, -1])))
+def accusations(artifacts: Artifacts, told: Said | None = None) -> Said:
+    """(probe, verdict, diagnosis) of everything confirmed or suspected; a crash is one as well. What is inconclusive
+    goes to `told`."""
+    found = []
+    for name, check in CHECKS.items():
+        try:
+            verdicts = check(artifacts, lambda fraction, text="": None).verdicts
+        except Exception as error:
+            found.append((name, "CRASHED", f"{type(error).__name__}: {error}"))
+            continue
+        found += [(name, v.verdict, v.diagnosis) for v in verdicts if v.verdict in {"confirmed", "suspected"}]
+        if told is not None:
+            told += [(name, v.verdict, v.diagnosis) for v in verdicts if v.verdict == "inconclusive"]
+    return found
 
 
-def dense() -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
-    )
+def alone(folder: Path) -> Artifacts:
+    """The last checkpoint without anything beside it."""
+    return discover([max(folder.glob("*.pt"))])
 
 
-NETS: dict[str, Callable[[], nn.Module]] = {
-    "mlp": dense,
-    "cnn+bn": Convolutions,
-    "transformer": Attention,
-    "lstm": Recurrent,
-}
-OPTIMIZERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
-    "adam": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),
-    "adamw": lambda m: torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=0.05),
-    "momentum": lambda m: torch.optim.SGD(m.parameters(), lr=0.02, momentum=0.9),
-    "adam+l2": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3, weight_decay=1e-3),
-}
-KILLED = {"mlp": "2.bias", "cnn+bn": "b2.bias", "transformer": "block1.linear1.bias", "lstm": "fc.bias"}
+def go(plan: Plan, code: str) -> Run:
+    """One run in a folder of its own, with a script that names its activation."""
+    folder = Path(tempfile.mkdtemp(prefix="xray-"))
+    if code:
+        (folder / "train.py").write_text(CODE.format(code))
+    return train(folder, plan)
 
 
-def pictures(n: int = 1500) -> tuple[torch.Tensor, torch.Tensor]:
-    """Four kinds of 8 x 8 pictures in noise."""
-    generator = torch.Generator().manual_seed(0)
-    shapes = torch.randn(4, 64, generator=generator)
-    y = torch.randint(0, 4, (n,), generator=generator)
-    return 0.7 * shapes[y] + torch.randn(n, 64, generator=generator), y
+def gradients(run: Run, artifacts: Artifacts) -> tuple[float, float, float]:
+    """(correlation of log RMS, median ratio file / hooks, largest relative error of the last update)."""
+    last = artifacts.last
+    state = last.optimizer if last else None
+    if last is None or state is None:
+        return math.nan, math.nan, math.nan
+    pairs, errors, numbers = [], [], statistics.of(last)
+    for name, square in run.squares.items():
+        parameter = state.of(name)
+        sums = numbers.sums(parameter) if parameter else None
+        if parameter is None or sums is None or square < 1e-20 or sums.norm < 1e-20:
+            continue
+        pairs.append((sums.norm, square**0.5))
+        update = numbers.update_norm(parameter)
+        if update is not None and run.moved[name] > 1e-6:
+            errors.append(abs(update / run.moved[name] - 1))
+    both = np.array(pairs).T
+    r = float(np.corrcoef(np.log10(both))[0, 1]) if len(pairs) > 2 else math.nan
+    return r, float(np.median(both[0] / both[1])), max(errors, default=math.nan)
 
 
-def kill(kind: str, at: int) -> Callable[[int, nn.Module], None]:
-    def now(step: int, model: nn.Module) -> None:
-        if step == at:
-            bias = dict(model.named_parameters())[KILLED[kind]]
-            with torch.no_grad():
-                bias[: int(0.6 * len(bias))] = -30.0
-
-    return now
-
-
-def silent(run: Trained, layer: str) -> np.ndarray:
-    """Which units of a layer fire on no sample: from the pre-activations of the module that feeds the ReLU."""
-    feeds = {"c1": "b1", "c2": "b2"}.get(layer, layer)
+def silent(run: Run, module: str) -> np.ndarray:
+    """Which units are below zero on all of the training set, by the output of the module before the ReLU."""
     kept: list[torch.Tensor] = []
-    module = dict(run.model.named_modules())[feeds]
-    hook = module.register_forward_hook(lambda m, i, o: kept.append(o.detach()))
-    torch.backends.mha.set_fastpath_enabled(False)
+    hook = dict(run.plan.model.named_modules())[module].register_forward_hook(lambda m, i, o: kept.append(o.detach()))
     with torch.no_grad():
-        run.model.eval()(run.x)
+        run.plan.model.eval()(run.plan.data[0][:-300])
     hook.remove()
-    axis = 1 if feeds.startswith("b") and feeds[1:].isdigit() else -1
+    axis = 1 if kept[0].dim() == 4 else -1
     return (kept[0].movedim(axis, 0).flatten(1) <= 0).all(1).numpy()
 
 
-def main() -> None:
-    relus = {
-        "mlp": ("0", "2", "4"),
-        "cnn+bn": ("c1", "c2"),
-        "transformer": ("block1.linear1", "block2.linear1"),
-        "lstm": ("fc",),
-    }
-    print(f"{'net':12} {'optimizer':10} {'fault':8} {'r(grad)':>8} {'dead':>5} {'found':>6} {'diff':>5}  accusations")
-    for kind, build in NETS.items():
-        for name, make in OPTIMIZERS.items():
+def dead(run: Run, kind: Kind, artifacts: Artifacts) -> tuple[int, int, int]:
+    """(dead units by the activations, those that the file shows, live ones that it calls dead or nearly so)."""
+    layers = {s.layer: s for s in starved(artifacts.last)[0]} if artifacts.last else {}
+    truth = found = wrong = 0
+    for layer, module in kind.relus.items():
+        count = int(silent(run, module).sum())
+        said = layers[layer].nearly if layer in layers else 0
+        truth, found, wrong = truth + count, found + min(said, count), wrong + max(0, said - count)
+    return truth, found, wrong
+
+
+def said(found: Said) -> str:
+    return "; ".join(f"{probe}: {verdict} {diagnosis}" for probe, verdict, diagnosis in found) or "-"
+
+
+def nets(word: str) -> Iterator[str]:
+    """One line for every net, optimizer and fault."""
+    yield f"{'net':12}{'optimizer':14}{'fault':8}{'r':>8}{'ratio':>8}{'update':>9}{'dead':>6}{'found':>6}{'wrong':>6}"
+    for place, (name, kind) in enumerate(NETS.items()):
+        for optimizer, make in OPTIMIZERS.items():
+            if word not in f"{name} {optimizer}" or (optimizer not in EVERYWHERE and place not in (0, 3)):
+                continue
             for fault in ("none", "killed"):
                 torch.manual_seed(0)
-                step = kill(kind, STEPS // 5) if fault == "killed" else None
-                folder = Path(tempfile.mkdtemp())
-                run = training(folder, build(), make, STEPS, step, pictures())
-                artifacts = run.artifacts
-                last = artifacts.last
-                state = last.optimizer
-                pairs = [
-                    (s.norm, square**0.5)
-                    for n, square in run.squares.items()
-                    if (p := state.of(n)) and (s := statistics.of(last).sums(p)) and square > 1e-20 and s.norm > 1e-20
-                ]
-                r = float(np.corrcoef(np.log10(np.array(pairs)).T)[0, 1])
-                layers = {s.layer: s for s in starved(artifacts.last)[0]}
-                truth = sum(int(silent(run, n).sum()) for n in relus[kind])
-                found = sum(layers[n].nearly for n in relus[kind] if n in layers)
-                off = sum(abs(layers[n].nearly - int(silent(run, n).sum())) for n in relus[kind] if n in layers)
-                said = [
-                    f"{v.verdict} {v.diagnosis}"
-                    for check in CHECKS
-                    for v in check(artifacts, lambda fraction, text="": None).verdicts
-                    if v.verdict in {"confirmed", "suspected"}
-                ]
-                print(
-                    f"{kind:12} {name:10} {fault:8} {r:8.4f} {truth:5} {found:6} {off:5}  {'; '.join(said)}", flush=True
-                )
+                plan = Plan(kind.build(), make, kind.data())
+                plan = replace(plan, clip=0.1) if "clip" in optimizer else plan
+                plan = replace(plan, amp="amp" in optimizer, before=None)
+                plan = plan if fault == "none" else replace(plan, before=kill(kind.killed, 0.6, 80))
+                run = go(plan, kind.activation)
+                artifacts = discover([run.folder])
+                r, ratio, error = gradients(run, artifacts)
+                truth, found, wrong = dead(run, kind, artifacts)
+                row = f"{name:12}{optimizer:14}{fault:8}{r:8.4f}{ratio:8.4f}{error:9.1e}{truth:6}{found:6}{wrong:6}"
+                yield f"{row}  folder: {said(accusations(artifacts))} | alone: {said(accusations(alone(run.folder)))}"
+                shutil.rmtree(run.folder)
+                statistics.forget()
+
+
+def faults(word: str, cases: dict[str, Case]) -> Iterator[str]:
+    """One line a case: found, told as inconclusive, missed, or a false alarm; and who said what of folder and file."""
+    for name, case in cases.items():
+        if word not in name:
+            continue
+        torch.manual_seed(0)
+        run = go(case.plan(), case.code)
+        told: Said = []
+        found, single = accusations(discover([run.folder]), told), accusations(alone(run.folder), told)
+        named, expected = {d for _, _, d in found + single}, set(case.expected)
+        mark = "told" if expected & {d for _, _, d in told} else "MISSED" if expected else "quiet"
+        mark = "found" if named & expected else mark
+        mark = "FALSE" if named and not case.expected else mark
+        others = named - expected
+        more = f" [others: {', '.join(sorted(others))}]" if others and case.expected else ""
+        end = run.folder.joinpath("log.csv").read_text().splitlines()[-1].split(",")
+        yield f"{mark:7}{name:30} loss {float(end[1]):.3g} acc {float(end[3]):.2f}  folder: {said(found)} | alone: " + (
+            f"{said(single)}{more}  ({case.note})" if case.note else f"{said(single)}{more}"
+        )
+        shutil.rmtree(run.folder)
+        statistics.forget()
+
+
+def main(word: str = "") -> None:
+    for line in nets(word):
+        print(line, flush=True)
+    print("\nfaults")
+    for line in faults(word, FAULTS):
+        print(line, flush=True)
+    print("\nlegitimate")
+    for line in faults(word, LEGITIMATE):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

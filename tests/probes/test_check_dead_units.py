@@ -205,3 +205,94 @@ def test_units_that_no_input_can_wake_are_proved_without_any_optimizer_state(tmp
     ]
     assert "20 of 32 units" in found.verdicts[0].because
     assert found.title == "dead units in layer 2: 20 of 32"
+
+
+class Normed(nn.Module):
+    """Convolutions behind which batch normalisation makes the size of the weights void."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c1, self.b1 = nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.c2, self.b2 = nn.Conv2d(8, 12, 3, padding=1), nn.BatchNorm2d(12)
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.b1(self.c1(x.view(-1, 1, 4, 4))))
+        return self.head(torch.relu(self.b2(self.c2(x))).mean((2, 3)))
+
+
+def test_blown_up_weights_before_a_normalisation_are_not_dead_for_want_of_gradient(train):
+    torch.manual_seed(0)
+
+    def change(step: int, model: nn.Module) -> None:
+        if step == 80:
+            with torch.no_grad():
+                model.c1.weight *= 3000
+                model.c2.weight *= 3000
+                model.b2.bias[:5] = -30.0
+
+    trained: Trained = train(Normed(), MAKERS["momentum-l2"], steps=400, before_step=change)
+    assert [layer.nearly for layer in starved(trained.artifacts.last)[0]] == [0, 5]
+
+
+@pytest.mark.parametrize("killed", [0, 5])
+def test_units_before_a_batch_normalisation_are_counted_in_spite_of_coupled_decay(train, killed):
+    torch.manual_seed(0)
+
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 80:
+            with torch.no_grad():
+                model.b2.bias[:killed] = -30.0
+
+    trained: Trained = train(Normed(), MAKERS["adam-l2"], steps=400, before_step=kill)
+    assert [layer.nearly for layer in starved(trained.artifacts.last)[0]] == [0, killed]
+
+
+def test_converged_gradients_at_another_beta_are_no_saturation(train):
+    torch.manual_seed(0)
+    made = []
+
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        made.append(torch.optim.Adam(model.parameters(), lr=5e-3))
+        return made[0]
+
+    def end(step: int, model: nn.Module) -> None:
+        if step == 300:  # as a one-cycle schedule ends: hardly any rate, much momentum
+            made[0].param_groups[0].update(lr=1e-6, betas=(0.95, 0.999))
+
+    generator = torch.Generator().manual_seed(0)
+    y = torch.randint(0, 4, (300,), generator=generator)
+    x = 2 * torch.randn(4, 16, generator=generator)[y] + torch.randn(300, 16, generator=generator)
+    trained: Trained = train(mlp(), make, steps=500, before_step=end, data=(x, y))
+    assert [layer.saturated for layer in starved(trained.artifacts.last)[0]] == [0, 0]
+
+
+@pytest.mark.parametrize(("code", "verdict"), [("nn.GELU()", "ruled_out"), ("", "suspected")])
+def test_units_of_a_smooth_activation_are_starved_and_may_come_back(train, code, verdict):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(act=nn.GELU), MAKERS["adam"], steps=480, before_step=kill(32, at=60))
+    text = f"import torch\nfrom torch import nn\nact = {code}\nloss.backward()\noptimizer.step()\n"
+    if code:
+        (trained.folder / "train.py").write_text(text)
+    (trained.folder / "log.csv").unlink()
+    found = probe(trained.artifacts)
+    assert "without gradient" in found.title and "dead" not in found.title
+    assert [v.verdict for v in found.verdicts] == [verdict]
+    assert "starved and may come back" in found.verdicts[0].because
+
+
+@pytest.mark.parametrize("optimizer", MAKERS)
+def test_a_layer_that_is_dead_as_a_whole_is_named_and_not_the_ones_around_it(train, optimizer):
+    torch.manual_seed(0)
+
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 60:
+            with torch.no_grad():
+                model[2].bias.fill_(-1000.0)
+
+    trained: Trained = train(mlp(depth=3), MAKERS[optimizer], steps=480, before_step=kill)
+    layers, _ = starved(trained.artifacts.last)
+    assert layers[1].nearly == 32 and layers[2].nearly < 16
+    because = next(v.because for v in probe(trained.artifacts).verdicts if v.diagnosis == "dead-relu")
+    assert "32 of 32 units of layer 2" in because
+    assert "none comes back to the layers before" in because

@@ -137,3 +137,62 @@ def test_plain_sgd_keeps_nothing_and_that_is_said(tmp_path):
     found = probe(training(tmp_path, deep(), lambda m: torch.optim.SGD(m.parameters(), 0.1), 100))
     assert found.status == "could-not-check"
     assert "plain SGD" in found.title
+
+
+class Beside(nn.Module):
+    """A network that is trained, and one beside it that is not."""
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self.online, self.target = deep(), other.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.online(x)
+
+
+def named(m: nn.Module) -> torch.optim.Optimizer:
+    """An optimizer that saves its parameters' names: the shapes of two like networks do not tell them apart."""
+    return torch.optim.Adam([(n, p) for n, p in m.named_parameters() if p.requires_grad], lr=2e-3)
+
+
+def test_a_network_beside_the_trained_one_is_a_teacher_or_a_target(tmp_path):
+    model = Beside(deep())
+
+    def follow(step: int, _: nn.Module) -> None:
+        for a, b in zip(model.target.parameters(), model.online.parameters(), strict=True):
+            a.lerp_(b.detach(), 0.05)
+
+    averaged = no_log(training(tmp_path, model, named, 200, follow))
+    assert pasts(averaged) == ["trained"] * 4 + ["outside"] * 4
+    assert said(averaged) == "inconclusive"
+    (tmp_path / "random").mkdir()
+    assert said(no_log(training(tmp_path / "random", Beside(deep()), named, 200))) == "inconclusive"
+
+
+def test_a_random_network_of_other_shapes_is_no_copy(tmp_path):
+    assert said(no_log(training(tmp_path, Beside(deep(40, 30)), named, 200))) == "confirmed"
+
+
+def test_layers_whose_gradient_stopped_on_the_way_are_no_fine_tuning(tmp_path):
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 100:
+            with torch.no_grad():
+                model[2].bias.fill_(-1000.0)
+
+    found = probe(no_log(training(tmp_path, deep(), adam, 350, kill))).verdicts[0]
+    assert found.verdict == "inconclusive"
+    assert "dead units" in found.because
+
+
+def test_state_that_has_overflowed_is_not_called_a_gradient_that_stopped(tmp_path):
+    hooks = []
+
+    def overflow(step: int, model: nn.Module) -> None:
+        if step == 150:
+            hooks.append(model[2].weight.register_hook(lambda g: torch.full_like(g, 3e22)))
+        elif step == 151:
+            hooks[0].remove()
+
+    trained = no_log(training(tmp_path, deep(), adam, 300, overflow))
+    assert pasts(trained) == ["trained", "overflowed", "trained", "trained"]
+    assert said(trained) == "inconclusive"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from trained import Trained, mlp
 
-from probes.checks.gradient_norms import run
+from probes.checks.gradient_norms import by_state, run
 from probes.discover import discover
 from probes.finding import Finding
 
@@ -135,3 +135,32 @@ def test_a_log_that_ends_in_nan_is_no_exploding_gradient_if_the_first_ones_are_s
     body = "nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))"
     found = probe(trained.folder, target(trained.folder, body))
     assert said(found, "exploding-gradients") == {"batch": "inconclusive"}
+
+
+class LowRank(nn.Module):
+    """Low-rank pairs on a body that is not trained; the second of each pair starts at zero."""
+
+    def __init__(self, body: nn.Sequential) -> None:
+        super().__init__()
+        self.body = body.requires_grad_(False)
+        linear = [m for m in body if isinstance(m, nn.Linear)]
+        self.lora_A = nn.ModuleList(nn.Linear(m.in_features, 4, bias=False) for m in linear)
+        self.lora_B = nn.ModuleList(nn.Linear(4, m.out_features, bias=False) for m in linear)
+        for up in self.lora_B:
+            nn.init.zeros_(up.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pairs = zip(self.lora_A, self.lora_B, strict=True)
+        for module in self.body:
+            down, up = next(pairs) if isinstance(module, nn.Linear) else (None, None)
+            x = module(x) if down is None or up is None else module(x) + up(down(x))
+        return x
+
+
+def test_the_halves_of_low_rank_pairs_are_no_profile_over_depth(train):
+    torch.manual_seed(0)
+    run_ = train(LowRank(mlp(depth=3)), lambda m: torch.optim.Adam(m.parameters(), lr=1e-4), steps=300)
+    (run_.folder / "log.csv").unlink()
+    profile = by_state(run_.artifacts.last)[0]
+    assert profile is not None and profile.partial
+    assert "suspected" not in said(probe(run_.folder), "vanishing-gradients").values()

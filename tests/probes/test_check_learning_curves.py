@@ -46,6 +46,13 @@ def test_overfitting_shows_in_accuracies_alone():
     assert judged(train_accuracy=falling(0.99, 0.1), val_accuracy=falling(0.65, 0.1))["overfitting"] == "confirmed"
 
 
+def test_one_bad_validation_at_the_end_is_no_gap():
+    x = np.arange(10)
+    accuracies = {"train/accuracy": 0.9 - 0.5 * 0.7**x, "val/accuracy": np.append(0.88 - 0.5 * 0.7 ** x[:9], 0.44)}
+    losses = {"train/loss": falling(0.3)[:10], "val/loss": np.append(falling(0.4)[:9], 1.4)}
+    assert "overfitting" not in alarms(judged(**losses, **accuracies))
+
+
 def test_early_stopping_patience_is_not_overfitting():
     val = np.concatenate([np.linspace(1.5, 0.5, 26), [0.505, 0.51, 0.508, 0.512]])
     assert judged(train_loss=falling(0.3), val_loss=val)["overfitting"] == "ruled_out"

@@ -47,11 +47,11 @@ def test_a_start_far_too_large_is_found_where_the_run_does_not_learn(tmp_path):
     assert said(trained.artifacts)[0][0] == "bad-initialization"
 
 
-def test_the_same_start_is_not_accused_where_the_run_learns(tmp_path):
+def test_the_same_start_is_told_and_not_accused_where_the_run_learns(tmp_path):
     trained = training(tmp_path, start("normal"), adam, 200)
     lines = "".join(f"{i},{2 / i},{1 - 0.5 / i}\n" for i in range(1, 11))
     (tmp_path / "log.csv").write_text("epoch,train_loss,train_acc\n" + lines)
-    assert said(trained.artifacts) == []
+    assert said(trained.artifacts) == [("bad-initialization", "inconclusive")]
 
 
 def test_a_hidden_layer_at_its_random_start_beside_trained_ones_is_suspected(tmp_path):
@@ -78,3 +78,12 @@ def test_pruned_layers_are_told_and_not_judged(tmp_path):
     folder.mkdir()
     torch.save(trained.model.state_dict(), folder / "weights.pt")
     assert said(discover([folder])) == []
+
+
+def test_a_random_copy_beside_a_trained_network_may_be_its_target(tmp_path):
+    trained = training(tmp_path, start("default"), lambda m: adam(m, 1e-2), 200)
+    both = nn.ModuleDict({"online": trained.model, "target": start("default")})
+    folder = tmp_path / "later"
+    folder.mkdir()
+    torch.save(both.state_dict(), folder / "weights.pt")
+    assert said(discover([folder])) == [("frozen-parameters", "inconclusive")]

@@ -78,7 +78,7 @@ def question(kb: KnowledgeBase, step: Step) -> str:
             why = f"{rejected} " if rejected else ""
             return f"{why}Where is the run? Give the path of a run folder, a checkpoint or a log, and I measure on it."
         case MeasureStep(spec=spec):
-            return f"Measuring: {visible(spec.title)}"
+            return f"Measuring: {visible(spec.title.partition(':')[0])}"
         case Diagnosis(belief=belief):
             return headline(kb, belief)
         case End():

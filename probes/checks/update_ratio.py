@@ -12,7 +12,7 @@ Formula
 Thresholds and sources
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
     since the first step then replaces the weights. SGD with lr / (1 - momentum) above 10 and weights above ten times
-    a fresh net's (trained ones reach 8): suspected, from one file. An update ratio above 1e-2 alone is a hint
+    a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is a hint
     (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
 
 Reads
@@ -156,14 +156,16 @@ def _blown_up(seen: Seen) -> Verdict | None:
         return None
     lr, momentum = seen.peak or 0.0, option(state.groups[0], "momentum", 0.0)
     reach = lr / (1 - momentum) if 0 <= momentum < 1 else lr
-    values = statistics.of(seen.last).values
-    scale = float(np.median([values(x.weight).rms * math.sqrt(3 * fan_in(x)) for x in seen.layers]))
-    if not (reach > SGD_REACH and scale > BLOWN_UP):
+    values = [statistics.of(seen.last).values(x.weight) for x in seen.layers]
+    broken = sum(v.bad > 0 for v in values)
+    scale = float(np.median([v.rms * math.sqrt(3 * fan_in(x)) for v, x in zip(values, seen.layers, strict=True)]))
+    if not (reach > SGD_REACH and (broken or scale > BLOWN_UP)):
         return None
-    because = (
-        f"SGD at lr {lr:.3g} with momentum {momentum:.2g} takes steps of up to {reach:.3g} gradients, and the weights "
-        f"are {scale:.3g} times those of a fresh net (median of {len(seen.layers)} matrices)"
-    )
+    because = f"SGD at lr {lr:.3g} with momentum {momentum:.2g} takes steps of up to {reach:.3g} gradients, and "
+    if broken:
+        because += f"{broken} of {len(values)} weight matrices hold NaN or infinity"
+    else:
+        because += f"the weights are {scale:.3g} times those of a fresh net (median of {len(values)} matrices)"
     return Verdict("learning-rate-too-high", "suspected", "inferred", because, "optimizer-state")
 
 

@@ -54,6 +54,20 @@ def test_sgd_at_a_rate_that_blew_the_weights_up_is_suspected_from_one_file(tmp_p
     assert said(probe(tmp_path))["learning-rate-too-high"] == "suspected"
 
 
+def test_sgd_at_such_a_rate_is_suspected_where_the_weights_are_gone_too(tmp_path):
+    torch.manual_seed(0)
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=9.0, momentum=0.9)
+    nn.functional.cross_entropy(model(torch.randn(8, 16)), torch.randint(0, 4, (8,))).backward()
+    optimizer.step()
+    with torch.no_grad():
+        model[2].weight.fill_(float("nan"))
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
+    found = probe(tmp_path)
+    assert said(found) == {"learning-rate-too-high": "suspected"}
+    assert "1 of 3 weight matrices hold NaN" in found.verdicts[0].because
+
+
 def test_sgd_at_a_usual_rate_is_not(train):
     torch.manual_seed(0)
     trained = train(mlp(act=nn.Tanh), lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9), steps=300)

@@ -12,8 +12,8 @@ Formula
 Thresholds and sources
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
     since the first step then replaces the weights. SGD with lr / (1 - momentum) above 10 and weights above ten times
-    a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is a hint
-    (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
+    a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is
+    a hint (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
 
 Reads
     The latest checkpoint and its optimizer's state; the learning rates of the others; the logs for whether it learns.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ..artifacts import Checkpoint, Tensor
+from ..artifacts import Array, Checkpoint, Tensor
 from ..errors import Unreadable
 from .library_tensor import LibraryTensor
 from .span import Span
@@ -35,7 +37,13 @@ def read_gguf(path: Path) -> Checkpoint:
         for item in reader.tensors:
             shape = tuple(int(n) for n in reversed(item.shape))
             load = partial(gguf.quants.dequantize, item.data, item.tensor_type)
-            found[item.name] = LibraryTensor(item.name, shape, item.tensor_type.name.lower(), load)
+            rows = partial(_rows, gguf.quants.dequantize, item) if len(item.data) == shape[0] > 1 else None
+            found[item.name] = LibraryTensor(item.name, shape, item.tensor_type.name.lower(), load, rows)
     except Exception as error:  # the library raises whatever its parsing runs into
         raise Unreadable(f"no valid GGUF file ({str(error)[:80]})", str(path), "copy or convert it again") from error
     return Checkpoint(path, "gguf", found, hyper={"gguf_version": version})
+
+
+def _rows(decode: Callable[..., Array], item: Any, first: int, last: int) -> Array:
+    """Rows of a tensor, decoded: the file is mapped, and a row is a whole number of blocks."""
+    return decode(item.data[first:last], item.tensor_type)

@@ -213,6 +213,24 @@ def test_a_gguf_model_gives_its_tensors(tmp_path):
     assert np.array_equal(read_checkpoint(tmp_path / "m.gguf").tensors["blk.0.weight"].array(), weight)
 
 
+def test_quantised_gguf_tensors_are_decoded_a_few_rows_at_a_time(tmp_path):
+    import gguf
+
+    weight = np.random.default_rng(0).standard_normal((40, 64)).astype("f4")
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(str(tmp_path / "m.gguf"), "llama")
+    writer.add_tensor("blk.0.weight", gguf.quants.quantize(weight, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    tensor = read_checkpoint(tmp_path / "m.gguf").tensors["blk.0.weight"]
+    parts = list(tensor.chunks(2048))
+    assert [first for first, _ in parts] == list(range(0, 40, 8))
+    assert np.array_equal(np.concatenate([rows for _, rows in parts]), tensor.array())
+    assert np.abs(tensor.array() - weight).max() < 0.02
+
+
 @pytest.mark.parametrize("name", ["m.h5", "m.onnx", "m.gguf"])
 def test_what_is_cut_short_gets_one_sentence(tmp_path, name):
     heads = {"m.h5": b"\x89HDF\r\n\x1a\n" + bytes(40), "m.onnx": b"\x08\x07\x12\x07pytorch" + b"\xff" * 40}

@@ -32,7 +32,7 @@ import itertools
 
 from probes.checks.spectrum import look
 from probes.discover import discover
-from probes.layers import depth, outputs_first
+from probes.layers import depth
 
 torch.set_num_threads(1)
 
@@ -65,7 +65,7 @@ def bare(path: Path) -> nn.Module:
     last = discover([path]).last
     made: list[nn.Module] = []
     for layer in depth(last) if last else ():
-        values = torch.from_numpy(outputs_first(layer.weight, layer.weight.array()).copy()).float()
+        values = torch.from_numpy(layer.weight.array().copy()).float()
         if values.ndim == 2:
             made.append(nn.Linear(values.shape[1], values.shape[0], bias=False))
         elif values.ndim == 4:

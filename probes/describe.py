@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from . import statistics
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Series
 from .errors import Unreadable
 from .finding import plain
 from .names import direction
-from .reading import gather
+from .saved import statistics
+from .saved.reading import gather
 
 
 def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str, Any]:

@@ -13,20 +13,20 @@ from pathlib import Path
 
 from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
 from .errors import Unreadable
-from .readers.checkpoint import IsData, read_checkpoint
-from .readers.deepspeed import is_deepspeed, is_partition, read_deepspeed
-from .readers.folders import is_side_file, join_folders, said
-from .readers.gguf_file import MAGIC as GGUF
-from .readers.joined_logs import is_bookkeeping, join_logs
-from .readers.keras_file import MAGIC as HDF5
-from .readers.log import read_log
-from .readers.onnx_file import looks_like_onnx
-from .readers.scripts import offers_target, parse, trains
-from .readers.sharded import is_shard_index, join_shards
-from .readers.tensorboard import is_events, read_tensorboard, runs_of
-from .readers.text import read_text
-from .readers.torch_tar import looks_like_tar
-from .readers.trusted import read_trusted
+from .readers.checkpoints.checkpoint import IsData, read_checkpoint
+from .readers.checkpoints.deepspeed import is_deepspeed, is_partition, read_deepspeed
+from .readers.checkpoints.folders import is_side_file, join_folders, said
+from .readers.checkpoints.gguf_file import MAGIC as GGUF
+from .readers.checkpoints.keras_file import MAGIC as HDF5
+from .readers.checkpoints.onnx_file import looks_like_onnx
+from .readers.checkpoints.sharded import is_shard_index, join_shards
+from .readers.checkpoints.torch_tar import looks_like_tar
+from .readers.checkpoints.trusted import read_trusted
+from .readers.logs.joined_logs import is_bookkeeping, join_logs
+from .readers.logs.log import read_log
+from .readers.logs.scripts import offers_target, parse, trains
+from .readers.logs.tensorboard import is_events, read_tensorboard, runs_of
+from .readers.logs.text import read_text
 
 DEEPEST = 8
 MOST_FILES = 5000

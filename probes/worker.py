@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from . import statistics
 from .artifacts import Artifacts
 from .describe import describe
 from .discover import discover
@@ -25,6 +24,7 @@ from .finding import Finding
 from .protocol import Message, decode, encode
 from .registry import load
 from .renaming import rename
+from .saved import statistics
 
 PROGRESS_EVERY = 0.05
 """Seconds between progress messages at least."""

@@ -33,11 +33,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from .. import counts, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..counts import batches, steps
 from ..finding import Finding, Judgement, Measure, Table, Verdict
-from ..layers import called
+from ..saved import counts, statistics
+from ..saved.counts import batches, steps
+from ..saved.layers import called
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("train-eval-mode", "batch-norm-trouble")

@@ -31,12 +31,13 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from .. import curves, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Finding, Measure, Table, Verdict
-from ..layers import EMBEDDING, Layer, called, depth, parameters
-from ..outcome import Outcome, finite, outcome
-from ..samples import Samples, training_samples
+from ..saved import statistics
+from ..saved.layers import EMBEDDING, Layer, called, depth, parameters
+from ..saved.samples import Samples, training_samples
+from ..series import curves
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("underfitting",)

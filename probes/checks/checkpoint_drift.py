@@ -40,14 +40,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from .. import counts, pace
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..displacement import Reach, reaches
-from ..drift import Move, moves, steps_between, untrained
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import called, module_of, parameters
-from ..moments import option
-from ..outcome import Outcome, outcome
+from ..saved import counts, pace
+from ..saved.displacement import Reach, reaches
+from ..saved.drift import Move, moves, steps_between, untrained
+from ..saved.layers import called, module_of, parameters
+from ..saved.moments import option
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("frozen-parameters", "training-loop-bug", "learning-rate-too-low", "checkpoint-mismatch")

@@ -33,11 +33,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import counts
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Series
 from ..finding import Finding, Measure, Table, Verdict
-from ..moments import option
-from ..reported import Score, scores
+from ..saved import counts
+from ..saved.moments import option
+from ..saved.reported import Score, scores
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("checkpoint-mismatch",)

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import counts
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
-from ..layers import strip
+from ..saved import counts
+from ..saved.layers import strip
 from ..target import fit, load_target
 
 NEEDS = ("checkpoint",)

@@ -29,10 +29,10 @@ from itertools import combinations
 
 import numpy as np
 
-from .. import curves
 from ..artifacts import Artifacts, Floats, Log, Progress
 from ..finding import Curve, Finding, Measure, Plot, Verdict
-from ..restarts import last_run
+from ..series import curves
+from ..series.restarts import last_run
 
 NEEDS = ("log",)
 SPEAKS_TO = ("irreproducible-runs",)

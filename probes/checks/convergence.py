@@ -29,11 +29,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves, trends
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Measure, Plot, Verdict
-from ..outcome import finite, outcome
-from ..trends import Outlook
+from ..series import curves, trends
+from ..series.outcome import finite, outcome
+from ..series.trends import Outlook
 
 NEEDS = ("log",)
 SPEAKS_TO = ("underfitting",)

@@ -38,12 +38,12 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .. import counts
 from ..artifacts import Artifacts, Checkpoint, OptimizerState, Progress
 from ..finding import Cell, Finding, Judgement, Measure, Table, Verdict
-from ..moments import option
-from ..outcome import Outcome, outcome
-from ..schedules import GONE, Schedule, schedules
+from ..saved import counts
+from ..saved.moments import option
+from ..saved.schedules import GONE, Schedule, schedules
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("checkpoint-mismatch", "learning-rate-too-low", "training-loop-bug", "numerical-instability")

@@ -40,15 +40,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .. import layers, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..bounds import Proof, proofs
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..firing import Normed, behind_batch_norm
-from ..layers import called
-from ..outcome import outcome
-from ..starved import Starved, blamed, starved
+from ..saved import layers, moments, statistics
+from ..saved.bounds import Proof, proofs
+from ..saved.firing import Normed, behind_batch_norm
+from ..saved.layers import called
+from ..saved.starved import Starved, blamed, starved
+from ..series.outcome import outcome
 from ..target import Silence, batch, fit, load_target, silences, wanted
 
 NEEDS = ("checkpoint", "target")

@@ -31,12 +31,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth
-from ..outcome import outcome
-from ..sums import Values
+from ..saved import statistics
+from ..saved.layers import Layer, called, depth
+from ..saved.sums import Values
+from ..series.outcome import outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("bad-initialization",)

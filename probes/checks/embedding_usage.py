@@ -31,12 +31,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Floats, OptimizerState, Progress, Tensor
-from ..drift import drawn_normal
 from ..finding import Finding, Judgement, Measure, Table, Verdict
-from ..layers import EMBEDDING, called, floating, module_of
-from ..outcome import outcome
+from ..saved import moments, statistics
+from ..saved.drift import drawn_normal
+from ..saved.layers import EMBEDDING, called, floating, module_of
+from ..series.outcome import outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("frozen-parameters",)

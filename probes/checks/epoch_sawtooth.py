@@ -28,9 +28,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
+from ..series import curves
 
 NEEDS = ("log",)
 SPEAKS_TO = ("unshuffled-data",)

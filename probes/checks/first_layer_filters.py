@@ -31,10 +31,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
-from ..filters import Noise, against_noise, strongest
 from ..finding import Finding, Image, Measure, Plot, Verdict
-from ..layers import Layer, called, depth
-from ..outcome import outcome
+from ..saved.filters import Noise, against_noise, strongest
+from ..saved.layers import Layer, called, depth
+from ..series.outcome import outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("underfitting",)

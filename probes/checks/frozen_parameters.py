@@ -29,12 +29,12 @@ Cannot tell
 
 from __future__ import annotations
 
-from .. import moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Finding, Judgement, Measure, Table, Verdict
-from ..histories import WORDS, History, histories
-from ..layers import called, copies, networks
-from ..outcome import Outcome, outcome
+from ..saved import moments
+from ..saved.histories import WORDS, History, histories
+from ..saved.layers import called, copies, networks
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("frozen-parameters",)

@@ -36,10 +36,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
-from ..outcome import Outcome, finite, outcome
+from ..series import curves
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = ("data-leakage", "preprocessing-mismatch", "train-eval-mode", "insufficient-data")

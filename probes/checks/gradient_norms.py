@@ -40,12 +40,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth
-from ..outcome import Outcome, finite, outcome
+from ..saved import moments, statistics
+from ..saved.layers import Layer, called, depth
+from ..series import curves
+from ..series.outcome import Outcome, finite, outcome
 from ..target import Backward, backward, batch, fit, load_target, wanted
 
 NEEDS = ("checkpoint", "target")

@@ -33,10 +33,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves, trends
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
-from ..outcome import Outcome, finite, outcome
+from ..series import curves, trends
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = ("exploding-gradients", "vanishing-gradients", "training-loop-bug")

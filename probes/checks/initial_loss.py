@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from ..artifacts import Artifacts, Progress, Series
 from ..finding import Finding, Judgement, Measure, Verdict
-from ..outcome import Outcome, finite, outcome
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = ("bad-initialization", "unscaled-inputs")

@@ -31,11 +31,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import EMBEDDING, called, depth
-from ..outcome import Outcome, outcome
+from ..saved import moments, statistics
+from ..saved.layers import EMBEDDING, called, depth
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("unscaled-inputs",)

@@ -35,10 +35,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import curves, trends
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
-from ..outcome import Outcome, finite, outcome
+from ..series import curves, trends
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = (

@@ -31,11 +31,11 @@ import math
 
 import numpy as np
 
-from .. import moments, pace, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import depth
-from ..outcome import Outcome, outcome
+from ..saved import moments, pace, statistics
+from ..saved.layers import depth
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-low",)

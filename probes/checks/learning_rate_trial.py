@@ -35,11 +35,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import moments
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..outcome import Outcome, outcome
+from ..saved import moments
+from ..series.outcome import Outcome, outcome
 from ..target import Target, batch, fit, forward, load_target, seed, theirs, wanted
 
 NEEDS = ("target",)

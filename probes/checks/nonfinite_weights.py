@@ -25,10 +25,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Finding, Measure, Table, Verdict
-from ..layers import floating
+from ..saved import statistics
+from ..saved.layers import floating
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("numerical-instability",)

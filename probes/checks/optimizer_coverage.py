@@ -32,13 +32,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import counts
 from ..artifacts import Artifacts, Checkpoint, OptimizerState, ParameterState, Progress, Tensor
 from ..finding import Cell, Finding, Judgement, Measure, Table, Verdict
-from ..histories import distinct, histories, one_way
-from ..layers import EMBEDDING, called, module_of
-from ..moments import option
-from ..outcome import Outcome, outcome
+from ..saved import counts
+from ..saved.histories import distinct, histories, one_way
+from ..saved.layers import EMBEDDING, called, module_of
+from ..saved.moments import option
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("frozen-parameters", "over-regularization")

@@ -42,14 +42,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Cell, Finding, Judgement, Mark, Measure, Table, Verdict
-from ..histories import histories, state_of
-from ..layers import Layer, depth, fan_in
-from ..moments import family, two
-from ..outcome import Outcome, outcome
-from ..starved import Starved, starved
+from ..saved import statistics
+from ..saved.histories import histories, state_of
+from ..saved.layers import Layer, depth, fan_in
+from ..saved.moments import family, two
+from ..saved.starved import Starved, starved
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-low",)

@@ -32,12 +32,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import statistics
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
-from ..layers import Layer, called, depth, fan_in
-from ..outcome import Outcome, outcome
+from ..saved import statistics
+from ..saved.layers import Layer, called, depth, fan_in
+from ..series.outcome import Outcome, outcome
 from ..target import Outputs, outputs, wanted
 
 NEEDS = ("checkpoint", "target")

@@ -28,10 +28,10 @@ import math
 
 import numpy as np
 
-from .. import curves
 from ..artifacts import Artifacts, Progress, Series
 from ..finding import Curve, Finding, Measure, Plot, Verdict
-from ..restarts import Restart, around, restarts
+from ..series import curves
+from ..series.restarts import Restart, around, restarts
 
 NEEDS = ("log",)
 SPEAKS_TO = ("checkpoint-mismatch",)

@@ -39,12 +39,12 @@ from itertools import chain
 
 import numpy as np
 
-from .. import spectra, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Cell, Curve, Finding, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, depth, fan_in
-from ..outcome import outcome
-from ..spectra import Spectrum
+from ..saved import spectra, statistics
+from ..saved.layers import Layer, called, depth, fan_in
+from ..saved.spectra import Spectrum
+from ..series.outcome import outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("bad-initialization",)

@@ -31,10 +31,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves, trends
 from ..artifacts import Artifacts, Floats, Log, Progress, Series
 from ..finding import Curve, Finding, Measure, Plot, Verdict
 from ..names import words
+from ..series import curves, trends
 
 NEEDS = ("log",)
 SPEAKS_TO = ("slow-data-loading", "memory-leak")

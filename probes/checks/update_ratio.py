@@ -6,7 +6,7 @@ What it measures
 
 Formula
     last update = lr m^ / (sqrt(v^) + eps) for Adam, AdamW, AMSGrad; lr * buffer for SGD with momentum; the rules of
-    other optimizers where their state holds it (`probes/identities.py`). First step of Adam: every weight moves by lr,
+    other optimizers where their state holds it (`saved/identities.py`). First step of Adam: every weight moves by lr,
     to be compared with the RMS of PyTorch's initial weights, 1/sqrt(3 fan in).
 
 Thresholds and sources
@@ -30,12 +30,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import pace, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Curve, Finding, Measure, Plot, Table, Verdict
-from ..layers import Layer, depth, fan_in
-from ..moments import option
-from ..outcome import Outcome, outcome
+from ..saved import pace, statistics
+from ..saved.layers import Layer, depth, fan_in
+from ..saved.moments import option
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-high",)

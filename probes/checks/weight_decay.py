@@ -26,11 +26,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .. import moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Finding, Judgement, Measure, Table, Verdict
-from ..layers import depth
-from ..outcome import Outcome, outcome
+from ..saved import moments, statistics
+from ..saved.layers import depth
+from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("over-regularization",)

@@ -33,12 +33,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import curves, moments, statistics
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..drift import untrained
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
-from ..layers import Layer, called, copies, depth, fan_in
-from ..outcome import Outcome, finite, outcome
+from ..saved import moments, statistics
+from ..saved.drift import untrained
+from ..saved.layers import Layer, called, copies, depth, fan_in
+from ..series import curves
+from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("bad-initialization", "frozen-parameters")

@@ -79,10 +79,10 @@ def best(work: Callable[[], object], times: int) -> float:
 
 def ours(path: Path, threads: int, everything: bool = False) -> None:
     """What opening a file in the worker does; with `everything` the probes after it as well."""
-    from probes import reading, statistics
     from probes.describe import describe
     from probes.discover import discover
     from probes.registry import load, probes
+    from probes.saved import reading, statistics
 
     reading.THREADS = threads
     statistics.forget()

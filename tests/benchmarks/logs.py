@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from probes.readers.log import read_log  # noqa: E402
+from probes.readers.logs.log import read_log  # noqa: E402
 
 PIECE = 50_000
 SIZES = (1_000_000, 100, 100_000)

@@ -32,7 +32,7 @@ import itertools
 
 from probes.checks.spectrum import look
 from probes.discover import discover
-from probes.layers import depth
+from probes.saved.layers import depth
 
 torch.set_num_threads(1)
 

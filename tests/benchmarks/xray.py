@@ -31,7 +31,7 @@ from probes import statistics  # noqa: E402
 from probes.artifacts import Artifacts  # noqa: E402
 from probes.discover import discover  # noqa: E402
 from probes.registry import load, probes  # noqa: E402
-from probes.starved import starved  # noqa: E402
+from probes.saved.starved import starved  # noqa: E402
 
 torch.set_num_threads(1)
 torch.backends.mha.set_fastpath_enabled(False)

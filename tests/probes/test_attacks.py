@@ -660,7 +660,7 @@ CALLS = [
 def test_a_file_that_asks_for_commands_says_so_beside_its_tensors(
     tmp_path: Path, module: str, function: str, zipped: bool
 ) -> None:
-    from probes.readers.checkpoint import read_checkpoint
+    from probes.readers.checkpoints.checkpoint import read_checkpoint
 
     bait = tmp_path / "ran"
     call = f"c{module}\n{function}\n".encode() + text(f"touch {bait}") + b"\x85R"
@@ -677,7 +677,7 @@ def test_a_file_that_asks_for_commands_says_so_beside_its_tensors(
 
 
 def test_harmless_classes_raise_no_alarm(tmp_path: Path) -> None:
-    from probes.readers.checkpoint import read_checkpoint
+    from probes.readers.checkpoints.checkpoint import read_checkpoint
 
     names = [b"cargparse\nNamespace\n", b"cfunctools\npartial\n", b"cbuiltins\ngetattr\n", b"cosmos.net\nModel\n"]
     path = torch_zip(tmp_path / "c.pt", beside(b"](" + b"".join(n + b")R" for n in names) + b"e"))
@@ -686,7 +686,7 @@ def test_harmless_classes_raise_no_alarm(tmp_path: Path) -> None:
 
 def test_a_plain_pickle_is_not_read_and_its_wish_is_named(tmp_path: Path) -> None:
     from probes.errors import Unreadable
-    from probes.readers.checkpoint import read_checkpoint
+    from probes.readers.checkpoints.checkpoint import read_checkpoint
 
     (tmp_path / "p.pkl").write_bytes(b"\x80\x04cos\nsystem\n" + text("true") + b"\x85R.")
     with pytest.raises(Unreadable, match=r"os\.system"):

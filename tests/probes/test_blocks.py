@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from probes.blocks import blocks, column_sums, row_sums, squares, together
 from probes.discover import discover
+from probes.saved.blocks import blocks, column_sums, row_sums, squares, together
 
 
 def saved(folder, **tensors: torch.Tensor):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from probes.bounds import proofs
 from probes.discover import discover
+from probes.saved.bounds import proofs
 
 
 class Block(nn.Module):
@@ -90,7 +90,7 @@ def test_the_state_of_an_lstm_or_gru_is_bounded_and_that_of_a_plain_rnn_is_not_k
 
 
 def test_a_batch_norm_far_below_zero_silences_its_units(tmp_path):
-    from probes.firing import behind_batch_norm
+    from probes.saved.firing import behind_batch_norm
 
     model = nn.Sequential(nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10), nn.ReLU(), nn.Flatten(), nn.Linear(10, 2))
     with torch.no_grad():

@@ -10,7 +10,7 @@ from trained import mlp
 
 from probes.checks.capacity import run
 from probes.discover import discover
-from probes.samples import training_samples
+from probes.saved.samples import training_samples
 
 CHANCE = "epoch,train_loss,train_acc,val_loss\n" + "".join(f"{i},{math.log(4)},0.25,1.39\n" for i in range(1, 13))
 FLAT = "epoch,train_loss,train_acc\n" + "".join(f"{i},{0.9 + 0.5 / i**3},{0.5 - 0.2 / i}\n" for i in range(1, 41))

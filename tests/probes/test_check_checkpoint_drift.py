@@ -10,9 +10,9 @@ from trained import Trained, mlp, tables
 
 from probes.checks.checkpoint_drift import run
 from probes.discover import discover
-from probes.displacement import reach, reaches
-from probes.drift import untrained
 from probes.finding import Finding
+from probes.saved.displacement import reach, reaches
+from probes.saved.drift import untrained
 
 
 def probe(folder: Path) -> Finding:

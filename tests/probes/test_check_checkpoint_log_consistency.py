@@ -10,7 +10,7 @@ from trained import mlp, tables
 from probes.checks.checkpoint_log_consistency import run
 from probes.discover import discover
 from probes.finding import Finding
-from probes.reported import scores
+from probes.saved.reported import scores
 
 
 def probe(folder: Path) -> Finding:

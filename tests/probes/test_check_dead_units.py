@@ -11,7 +11,7 @@ from probes.artifacts import Artifacts
 from probes.checks.dead_units import run
 from probes.discover import discover
 from probes.finding import Finding
-from probes.starved import starved
+from probes.saved.starved import starved
 
 MAKERS = {
     "adam": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),

@@ -7,7 +7,7 @@ from torch import nn
 
 from probes.checks.first_layer_filters import run
 from probes.discover import discover
-from probes.filters import against_noise, strongest
+from probes.saved.filters import against_noise, strongest
 
 STUCK = "epoch,train_loss,train_acc\n" + "".join(f"{i},1.386,0.25\n" for i in range(1, 11))
 LEARNS = "epoch,train_loss,train_acc\n" + "".join(f"{i},{1.4 / i},{1 - 0.5 / i}\n" for i in range(1, 11))

@@ -7,7 +7,7 @@ from trained import Trained, training
 
 from probes.checks.frozen_parameters import run
 from probes.finding import Finding
-from probes.histories import histories
+from probes.saved.histories import histories
 
 
 def probe(trained: Trained) -> Finding:

@@ -6,7 +6,7 @@ from curves_on_disk import csv, look, said
 
 from probes.checks.resumed_run import run
 from probes.discover import discover
-from probes.outcome import outcome
+from probes.series.outcome import outcome
 
 
 def noisy(y, seed=0):

@@ -7,7 +7,7 @@ from trained import mlp, training
 
 from probes.checks.spectrum import look, run
 from probes.discover import discover
-from probes.layers import depth
+from probes.saved.layers import depth
 
 STUCK = "epoch,train_loss,train_acc\n" + "".join(f"{i},1.386,0.25\n" for i in range(1, 11))
 LEARNS = "epoch,train_loss,train_acc\n" + "".join(f"{i},{1.4 / i},{1 - 0.5 / i}\n" for i in range(1, 11))

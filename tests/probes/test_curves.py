@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from probes import curves
+from probes.series import curves
 
 
 def noisy(y: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from trained import mlp, tables
 
-from probes import moments, statistics
 from probes.discover import discover
-from probes.readers.quantised import Quantised
-from probes.starved import starved
+from probes.readers.checkpoints.quantised import Quantised
+from probes.saved import moments, statistics
+from probes.saved.starved import starved
 
 
 class Lion(torch.optim.Optimizer):

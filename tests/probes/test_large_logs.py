@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log
 from probes.discover import discover
-from probes.readers import growing, stdout_blocks
-from probes.readers.csv_blocks import read_large_csv
-from probes.readers.csv_log import read_csv
-from probes.readers.growing import Growing
-from probes.readers.json_blocks import read_large_json
-from probes.readers.json_lines import read_json
-from probes.readers.numerals import AHEAD, block_of, read_numbers
-from probes.readers.stdout_blocks import read_large_stdout
-from probes.readers.stdout_log import read_stdout
-from probes.readers.table import BLANK, is_blank
+from probes.readers.logs import growing, stdout_blocks
+from probes.readers.logs.csv_blocks import read_large_csv
+from probes.readers.logs.csv_log import read_csv
+from probes.readers.logs.growing import Growing
+from probes.readers.logs.json_blocks import read_large_json
+from probes.readers.logs.json_lines import read_json
+from probes.readers.logs.numerals import AHEAD, block_of, read_numbers
+from probes.readers.logs.stdout_blocks import read_large_stdout
+from probes.readers.logs.stdout_log import read_stdout
+from probes.readers.logs.table import BLANK, is_blank
 
 
 @pytest.fixture(autouse=True)
@@ -251,7 +251,7 @@ def test_progress_goes_by_bytes_over_all_files(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     told: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probes.readers.log.LARGE", 1000)
+        patch.setattr("probes.readers.logs.log.LARGE", 1000)
         found = discover([tmp_path], progress=lambda fraction, text="": told.append(fraction))
     assert len(found.logs) == 2 and len(told) > 20
     assert told == sorted(told) and told[-1] == pytest.approx(1, abs=0.01)

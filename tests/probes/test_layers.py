@@ -7,7 +7,7 @@ from torch import nn
 
 from probes.artifacts import Checkpoint
 from probes.discover import discover
-from probes.layers import called, classes, depth, fan_in, strip
+from probes.saved.layers import called, classes, depth, fan_in, strip
 
 
 def saved(folder: Path, model: nn.Module) -> Checkpoint:

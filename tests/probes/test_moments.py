@@ -7,8 +7,8 @@ import pytest
 import torch
 from trained import Trained, mlp
 
-from probes import moments, statistics
 from probes.discover import discover
+from probes.saved import moments, statistics
 
 
 def adam(model: torch.nn.Module) -> torch.optim.Optimizer:

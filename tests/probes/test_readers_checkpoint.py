@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from probes.errors import Unreadable
-from probes.readers.checkpoint import IsData, read_checkpoint
+from probes.readers.checkpoints.checkpoint import IsData, read_checkpoint
 
 torch.set_num_threads(1)
 
@@ -505,7 +505,7 @@ def several(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @quick
 @given(st.recursive(SCALARS, several, max_leaves=30), st.integers(0, 5))
 def test_plain_pickles_read_back_as_they_were(value: Any, protocol: int) -> None:
-    from probes.readers.pickle_stream import read_pickle
+    from probes.readers.checkpoints.pickle_stream import read_pickle
 
     tree, refused = read_pickle(io.BytesIO(pickle.dumps(value, protocol)), "here", {}, lambda pid: pid)
     assert set(refused) <= {"_codecs.encode", "builtins.bytes"}

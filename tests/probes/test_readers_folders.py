@@ -18,7 +18,7 @@ import torch
 from probes.artifacts import Checkpoint
 from probes.describe import describe
 from probes.discover import discover
-from probes.readers.checkpoint import read_checkpoint
+from probes.readers.checkpoints.checkpoint import read_checkpoint
 
 torch.set_num_threads(1)
 

@@ -14,10 +14,10 @@ from torch import nn
 
 from probes.discover import discover
 from probes.errors import Unreadable
-from probes.readers.checkpoint import IsData, read_checkpoint
-from probes.readers.distributed import ShardedTensor
-from probes.readers.lazy import LazyTensor, Storage, dense, tensor
-from probes.readers.span import Span
+from probes.readers.checkpoints.checkpoint import IsData, read_checkpoint
+from probes.readers.checkpoints.distributed import ShardedTensor
+from probes.readers.checkpoints.lazy import LazyTensor, Storage, dense, tensor
+from probes.readers.checkpoints.span import Span
 
 
 def net() -> nn.Module:

@@ -8,7 +8,7 @@ from pathlib import Path
 from probes.artifacts import Artifacts, Log
 from probes.checks import learning_curves
 from probes.discover import discover
-from probes.outcome import outcome
+from probes.series.outcome import outcome
 
 
 def quiet(fraction: float, text: str = "") -> None:

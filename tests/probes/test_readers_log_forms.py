@@ -9,7 +9,7 @@ import pytest
 
 from probes.artifacts import Log
 from probes.errors import Unreadable
-from probes.readers.log import read_log
+from probes.readers.logs.log import read_log
 
 EPOCHS = (1, 2, 3)
 

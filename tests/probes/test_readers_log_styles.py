@@ -17,8 +17,8 @@ from log_styles import STYLES, Style
 from probes.artifacts import Log
 from probes.errors import Unreadable
 from probes.names import CORE
-from probes.readers.log import read_log
-from probes.readers.text import decode
+from probes.readers.logs.log import read_log
+from probes.readers.logs.text import decode
 
 
 def read(folder: Path, content: str | bytes) -> Log:

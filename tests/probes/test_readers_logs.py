@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log, Series
 from probes.errors import Unreadable
-from probes.readers.log import read_log
+from probes.readers.logs.log import read_log
 
 
 def log(folder: Path, text: str, name: str = "run.txt") -> Log:

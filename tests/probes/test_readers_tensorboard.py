@@ -13,7 +13,7 @@ import pytest
 from probes.artifacts import Log
 from probes.discover import discover
 from probes.errors import Unreadable
-from probes.readers.tensorboard import read_tensorboard
+from probes.readers.logs.tensorboard import read_tensorboard
 
 WRITTEN = (
     "eNrzYICAf5M85nKa84ZrxB645SjFm1SUmJmn51qWmldiZRSkx6VTkppXnF+UlJ9YlKJXXJqbm1hUqVdelFmSWqSXClIVn5aZkxoPEfGUf52l"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from probes import reading, statistics
 from probes.discover import discover
+from probes.saved import reading, statistics
 
 
 @pytest.fixture

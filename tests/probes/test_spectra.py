@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes import spectra
-from probes.spectra import density, power_law, spectrum
+from probes.saved import spectra
+from probes.saved.spectra import density, power_law, spectrum
 
 
 @dataclass

@@ -7,10 +7,10 @@ import pytest
 import torch
 from trained import Trained, mlp
 
-from probes import statistics
 from probes.discover import discover
-from probes.readers.lazy import LazyTensor
+from probes.readers.checkpoints.lazy import LazyTensor
 from probes.registry import load, probes
+from probes.saved import statistics
 
 MAKERS = {
     "adam": lambda m: torch.optim.Adam(m.parameters(), lr=2e-3),

@@ -1,0 +1,1 @@
+"""Readers of logs: text, tables, records and event files -> `Log`."""

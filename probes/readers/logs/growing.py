@@ -1,0 +1,116 @@
+"""Rows of numbers that come block by block, kept in bounded memory: a very long log is thinned evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ...artifacts import Floats, Progress
+from .numerals import Block, block_of
+from .table import is_blank
+
+MOST_ROWS = 5_000_000
+"""Rows that are kept; 40 MB a column."""
+BLOCK = 1 << 20
+"""Bytes read at a time: what is made of them stays near the processor's cache."""
+LONGEST = 16 << 20
+"""Bytes of a line."""
+LARGE = 4 << 20
+"""From this size on logs are read in blocks."""
+_MOST_BAD = 0.1
+
+
+class Growing:
+    """A table of `width` columns. `every`: of how many rows one is kept."""
+
+    def __init__(self, width: int, most: int = MOST_ROWS) -> None:
+        self.width, self.every, self._most, self._count = width, 1, most, 0
+        self._parts: list[list[Floats]] = []
+
+    def add(self, rows: Floats, columns: Sequence[Floats]) -> None:
+        """Appends rows: their numbers in the file, and the cells of each column with BLANK for none."""
+        part = [rows, *columns]
+        if self.every > 1:
+            part = _thinned(part, self.every)
+        self._parts.append(part)
+        self._count += len(part[0])
+        while self._count > self._most:
+            whole = _thinned(self._joined(), 2)
+            stuck = len(whole[0]) > 0.9 * self._count
+            self._parts, self._count, self.every = [whole], len(whole[0]), self.every * 2
+            if stuck:
+                break
+
+    def take(self) -> tuple[Floats, list[Floats]]:
+        """The row numbers and the columns; the table is empty afterwards."""
+        whole = self._joined() if self._parts else [np.zeros(0)] * (self.width + 1)
+        self._parts, self._count = [], 0
+        return whole[0], whole[1:]
+
+    def whole(self) -> tuple[Floats, list[Floats]]:
+        """The row numbers and the columns so far, which the table keeps."""
+        rows, columns = self.take()
+        self._parts, self._count = [[rows, *columns]], len(rows)
+        return rows, columns
+
+    def _joined(self) -> list[Floats]:
+        """Every column in one piece, with never more than one of them twice in memory."""
+        joined = []
+        for place in range(self.width + 1):
+            joined.append(np.concatenate([part[place] for part in self._parts]))
+            for part in self._parts:
+                part[place] = part[place][:0].copy()
+        return joined
+
+
+def _thinned(columns: list[Floats], every: int) -> list[Floats]:
+    """Every so-manieth row, and those with the first, last, smallest, largest and non-finite values of a column."""
+    kept = np.zeros(len(columns[0]), dtype=bool)
+    kept[::every] = True
+    kept[-1:] = True
+    for cells in columns[1:]:
+        good = np.isfinite(cells)
+        bad = ~good & ~is_blank(cells)
+        if bad.sum() > _MOST_BAD * len(bad):
+            bad[1:] &= ~bad[:-1]
+        kept |= bad
+        if good.any():
+            kept[np.argmin(np.where(good, cells, np.inf))] = True
+            kept[np.argmax(np.where(good, cells, -np.inf))] = True
+    return [cells[kept] for cells in columns]
+
+
+def thinning(every: int) -> tuple[str, ...]:
+    """The sentence about rows that were left out."""
+    if every == 1:
+        return ()
+    return (
+        f"so long that only one row in {every} was kept, and beside them the first, last, smallest, largest and "
+        "non-finite values.",
+    )
+
+
+def number_blocks(
+    file: IO[bytes], progress: Progress | None, path: Path, clean: Callable[[bytes], bytes] = bytes
+) -> Iterator[Block]:
+    """Whole lines in blocks, from where the file stands, after `clean` went over them."""
+    return (block_of(clean(data)) for data in line_blocks(file, progress, path))
+
+
+def line_blocks(file: IO[bytes], progress: Progress | None, path: Path) -> Iterator[bytes]:
+    """Whole lines, each with its end, in blocks of about BLOCK bytes; a line of more than LONGEST is cut."""
+    size, rest = max(1, path.stat().st_size), list[bytes]()
+    while data := file.read(BLOCK):
+        if progress is not None:
+            progress(min(1.0, file.tell() / size), f"reading {path.name}")
+        end = data.rfind(b"\n") + 1
+        if end == 0 and len(rest) * BLOCK < LONGEST:
+            rest.append(data)
+            continue
+        yield b"".join([*rest, data[:end]]) if end else b"".join([*rest, data, b"\n"])
+        rest = [data[end:]] if end else []
+    if left := b"".join(rest):
+        yield left if left.endswith(b"\n") else left + b"\n"

@@ -1,0 +1,86 @@
+"""What tools print in forms of their own: darknet's lines, dicts of a trainer, blocks between dashes, CatBoost."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from ...artifacts import Series
+from ...names import axis
+from .json_lines import record_columns, records_log
+from .table import is_training_log, number, series_of
+
+_DARKNET = re.compile(r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+) rate, [-\w.]+ seconds, \d+ images")
+_DARKNET_MAP = re.compile(r"mean[ _]average[ _]precision \(mAP@0?[.,]?(\d+)\) = ([\d.]+)", re.I)
+_CATBOOST = re.compile(r"^(\d+):\s+learn: ([-\w.]+)(?:\s+test\d*: ([-\w.]+))?")
+_BLOCK_ROW = re.compile(r"^\|\s*([\w/ .]+?)\s*\|\s*(\S*)\s*\|$")
+Record = dict[str, object]
+_NOWHERE = Path()
+
+
+def darknet(lines: list[str]) -> list[Series]:
+    """The running mean is the curve; the mean average precision belongs to the iteration printed before it."""
+    records: list[Record] = []
+    for line in lines:
+        if row := _DARKNET.match(line):
+            step, now, mean, rate = row.groups()
+            records.append({"iteration": int(step), "loss": number(mean), "loss_step": number(now), "lr": number(rate)})
+        elif records and (row := _DARKNET_MAP.search(line)):
+            records[-1][f"metrics/mAP{int(row[1]):02d}"] = float(row[2])
+    return series_of(record_columns(records, None)) if records else []
+
+
+def catboost(lines: list[str]) -> list[Series]:
+    """`learn` and `test` are one metric of two data sets: the loss, unless it rises."""
+    rows = [row for line in lines if (row := _CATBOOST.match(line))]
+    values = [v for row in rows if (v := number(row[2])) is not None]
+    if len(rows) < 2 or len(values) < len(rows):
+        return []
+    what = "loss" if values[-1] <= values[0] else "score"
+    records: list[Record] = [
+        {"iteration": int(row[1]), f"train {what}": number(row[2]), f"val {what}": number(row[3] or "")} for row in rows
+    ]
+    return series_of(record_columns(records, None))
+
+
+def dicts(lines: list[str]) -> list[Series]:
+    """Records that were printed as Python dicts, one a line (HF Trainer); without the summary of the run."""
+    records: list[Record] = []
+    for line in lines:
+        start = line.find("{'")
+        if start < 0 or not line.rstrip().endswith("}") or len(line) > 5000 or line[:start].strip(" \r"):
+            continue
+        try:
+            record = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "'\\1'", line[start:].strip()))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(record, dict) and all(isinstance(k, str) for k in record) and "train_runtime" not in record:
+            records.append(record)
+    log = records_log(_NOWHERE, "stdout", records) if len(records) > 1 else None
+    return list(log.series) if log else []
+
+
+def blocks(lines: list[str]) -> list[Series]:
+    """Blocks of `| key | value |` between lines of dashes, as reinforcement-learning libraries print them."""
+    records: list[Record] = []
+    current: Record = {}
+    section = ""
+    for line in lines:
+        row = _BLOCK_ROW.match(line.strip())
+        if row is None:
+            if current and set(line.strip()) <= set("-+= "):
+                records.append(current)
+                current, section = {}, ""
+        elif (value := number(row[2])) is not None:
+            name = row[1] if "/" in row[1] else f"{section}{row[1]}"
+            current[name] = value
+        elif not row[2]:
+            section = row[1].rstrip("/") + "/"
+    records += [current] if current else []
+    columns = record_columns(records, None) if len(records) > 1 else []
+    for column in columns:
+        if axis(bare := column.name.rpartition("/")[2]):
+            column.name = bare
+    columns.sort(key=lambda c: "timestep" not in c.name)  # the finer axis first
+    return series_of(columns) if is_training_log(columns) else []

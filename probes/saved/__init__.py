@@ -1,0 +1,1 @@
+"""What a saved state says: weights, optimizer state, counters, schedules."""

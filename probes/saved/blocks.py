@@ -1,0 +1,131 @@
+"""Numbers in small blocks, so that what is computed on them stays within a processor's cache; several tensors side by
+side. A block is rows x columns x everything else, and the columns are the tensor's second dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..artifacts import Array, Floats, Tensor
+
+BLOCK = 1 << 19
+"""Numbers in one block: 2 MB of float32. Smaller ones stay nearer to the processor, but then two threads spend their
+time on handing the interpreter to each other."""
+TINY = 1e-38
+"""The mean square (float32) below which squares may have underflowed: they lose precision below 1.2e-38."""
+
+Block = tuple[int, int, Array]
+
+
+def blocks(tensor: Tensor, most: int = BLOCK) -> Iterator[Block]:
+    """All numbers of a tensor once, as (first row, first column, numbers): float32 or float64.
+
+    An array is only good until the next one is asked for. Complex numbers come as their absolute values.
+
+    Raises:
+        Unreadable
+    """
+    own: Callable[[int], Iterator[Block]] | None = getattr(tensor, "blocks", None)
+    for row, column, numbers in own(most) if own is not None else _by_rows(tensor, most):
+        yield row, column, real(numbers)
+
+
+def together(tensors: Sequence[Tensor], most: int = BLOCK) -> Iterator[tuple[int, int, tuple[Array, ...]]]:
+    """The blocks of tensors of one shape side by side. Raises Unreadable."""
+    layouts = {getattr(tensor, "layout", None) for tensor in tensors}
+    if len(tensors) > 1 and (None in layouts or len(layouts) > 1):
+        yield from _aligned(tensors, most)
+        return
+    for found in zip(*(blocks(tensor, most) for tensor in tensors), strict=True):
+        yield found[0][0], found[0][1], tuple(numbers for _, _, numbers in found)
+
+
+def real(numbers: Array) -> Array:
+    """As float32 if that holds them exactly, else as float64."""
+    if numbers.dtype in (np.float32, np.float64):
+        return numbers
+    if np.iscomplexobj(numbers):
+        numbers = np.abs(numbers)
+    return np.asarray(numbers, np.float32 if numbers.dtype.itemsize < 4 else np.float64)
+
+
+def _by_rows(tensor: Tensor, most: int) -> Iterator[Block]:
+    for row, part in tensor.chunks(8 * most):
+        yield row, 0, part.reshape(len(part), tensor.shape[1] if len(tensor.shape) > 1 else 1, -1)
+
+
+def _aligned(tensors: Sequence[Tensor], most: int) -> Iterator[tuple[int, int, tuple[Array, ...]]]:
+    """Tensors that lie in their files in different ways, by whole rows."""
+    streams = [t.chunks(8 * most) for t in tensors[1:]]
+    left: list[Array | None] = [None for _ in streams]
+    columns = tensors[0].shape[1] if len(tensors[0].shape) > 1 else 1
+    for first, rows in tensors[0].chunks(8 * most):
+        parts = [rows]
+        for i, stream in enumerate(streams):
+            held = left[i]
+            pieces, count = ([] if held is None else [held]), (0 if held is None else len(held))
+            while count < len(rows):
+                _, more = next(stream)
+                pieces.append(more)
+                count += len(more)
+            block = np.concatenate(pieces)
+            parts.append(block[: len(rows)])
+            left[i] = block[len(rows) :] if count > len(rows) else None
+        yield first, 0, tuple(real(part).reshape(len(part), columns, -1) for part in parts)
+
+
+_ones: dict[Any, Array] = {}
+
+
+def _ones_like(numbers: Array, count: int) -> Array:
+    """So many ones: sums are products with them, several times as fast as NumPy's own sums. (And `np.dot` lets another
+    thread run meanwhile, which `@` does not.)"""
+    held = _ones.get(numbers.dtype)
+    if held is None or len(held) < count:
+        held = _ones[numbers.dtype] = np.ones(count, numbers.dtype)
+    return held[:count]
+
+
+def row_sums(block: Array) -> Floats:
+    """By row; in float64 where float32 overflows."""
+    flat = block.reshape(len(block), -1)
+    sums: Array = np.dot(flat, _ones_like(flat, flat.shape[1]))
+    if flat.dtype != np.float64 and not np.isfinite(sums).all():
+        return row_sums(flat.astype(np.float64))
+    return np.asarray(sums, np.float64)
+
+
+def column_sums(block: Array) -> Floats:
+    """By column; in float64 where float32 overflows."""
+    flat = block.reshape(len(block), -1)
+    sums = np.dot(_ones_like(flat, len(flat)), flat).reshape(block.shape[1], -1).sum(1, dtype=np.float64)
+    if flat.dtype != np.float64 and not np.isfinite(sums).all():
+        return column_sums(block.astype(np.float64))
+    return np.asarray(sums)
+
+
+def squares(block: Array, by_column: bool = False) -> tuple[Array, Floats]:
+    """(the squares, their sums by row): in float32 where that is as good as float64, else in float64.
+
+    Args:
+        by_column: whether sums by column must be good as well.
+    """
+    found: Array = np.multiply(block, block)
+    rows = row_sums(found)
+    if found.dtype != np.float64:
+        fine = _good(rows, block, 0) and (not by_column or _good(column_sums(found), block, 1))
+        if not fine:
+            return squares(block.astype(np.float64))
+    return found, rows
+
+
+def settle() -> None:
+    """Asks for much memory and gives it back: from then on the C library keeps freed blocks of a few MB at hand
+    instead of returning each to the system, which costs more than what is computed on them."""
+    np.empty(31 << 20, np.uint8)
+
+
+def _good(sums: Floats, block: Array, axis: int) -> bool:
+    return bool(sums.min() > TINY * block.size / block.shape[axis] and sums.max() < np.inf)

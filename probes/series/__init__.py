@@ -1,0 +1,1 @@
+"""What curves say: robust statistics, trends, restarts, how a run went."""

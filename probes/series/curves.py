@@ -1,0 +1,159 @@
+"""Robust statistics of training curves: noise, trend, ends, best point, onset of a rise, first bad value.
+
+Curves are 1-D float arrays in training order. Only `first_bad` accepts NaN and infinities; everything else wants
+finite values. NumPy only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..artifacts import Array, Floats
+
+MAX_PAIRS = 400
+"""Theil-Sen and Mann-Kendall look at all pairs; longer curves are thinned to this many points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """How a curve behaves after its lowest point.
+
+    Args:
+        best: index of the minimum (of the curve smoothed over 3 points).
+        lowest: the value there.
+        end: median of the last tenth.
+        ratio: end / lowest.
+        correlation: of the values after the minimum with their order.
+        high_share: share of the later values that are at least 1.15 x the minimum.
+        last_third: median of the last third of the later values / median of the points around the minimum.
+    """
+
+    best: int
+    lowest: float
+    end: float
+    ratio: float
+    correlation: float
+    high_share: float
+    last_third: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the rise stands out of the noise: the criteria by which 450 public logs were labelled."""
+        return (self.correlation >= 0.5 and self.high_share >= 0.8) or (
+            self.correlation >= 0.4 and self.last_third >= 1.15
+        )
+
+
+def first_bad(y: Floats) -> int | None:
+    """The index of the first NaN or infinity."""
+    bad = np.flatnonzero(~np.isfinite(y))
+    return int(bad[0]) if len(bad) else None
+
+
+def stays_bad(y: Floats) -> bool:
+    """Whether the curve does not come back after its first bad value (at least 4 of 5 later values are bad too).
+
+    A log that writes "nan" where it measured nothing has good values in between: that is no fault.
+    """
+    first = first_bad(y)
+    return first is not None and float(np.mean(~np.isfinite(y[first:]))) >= 0.8
+
+
+def ends(y: Floats) -> tuple[float, float]:
+    """(start, end): the medians of the first 2 % and of the last 10 % of the points, at least one each."""
+    n = len(y)
+    return float(np.median(y[: max(1, n // 50)])), float(np.median(y[-max(1, n // 10) :]))
+
+
+def smooth(y: Floats, width: int = 3) -> Floats:
+    """A running median of odd `width`; the ends use what is there."""
+    half = width // 2
+    return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(len(y))], dtype=np.float64)
+
+
+def noise(y: Floats) -> float:
+    """The standard deviation of the noise, from second differences (a straight line has none), robustly."""
+    if len(y) < 4:
+        return 0.0
+    second = y[2:] - 2 * y[1:-1] + y[:-2]
+    return 1.4826 * float(np.median(np.abs(second - np.median(second)))) / math.sqrt(6)
+
+
+def thin(y: Floats, limit: int = MAX_PAIRS) -> Floats:
+    """At most `limit` points: medians of equal stretches."""
+    if len(y) <= limit:
+        return y
+    return np.array([np.median(part) for part in np.array_split(y, limit)], dtype=np.float64)
+
+
+def rise(y: Floats) -> Rise:
+    """What comes after the minimum of a positive curve. Needs at least one point."""
+    flat = smooth(y)
+    best = int(np.argmin(flat))
+    lowest, (_, end) = float(flat[best]), ends(y)
+    later = y[best + 1 :]
+    if len(later) < 3 or lowest <= 0:
+        return Rise(best, lowest, end, end / lowest if lowest > 0 else 1.0, 0.0, 0.0, 1.0)
+    order = np.arange(len(later), dtype=np.float64)
+    correlation = float(np.corrcoef(order, later)[0, 1]) if np.ptp(later) > 0 else 0.0
+    around = float(np.median(y[max(0, best - 2) : best + 2]))
+    tail = float(np.median(later[-max(1, len(later) // 3) :]))
+    return Rise(best, lowest, end, end / lowest, correlation, float(np.mean(later >= 1.15 * lowest)), tail / around)
+
+
+def onset(y: Floats, best: int, lowest: float) -> int:
+    """The index from which a risen curve stays above 1.05 x its minimum."""
+    below = np.flatnonzero(y <= 1.05 * lowest)
+    return min(int(below[-1]) + 1 if len(below) else best, len(y) - 1)
+
+
+def still_falling(y: Floats) -> float:
+    """The share of the whole fall that happens in the last third: 1/3 for a straight line, about 0 on a plateau."""
+    start, end = ends(y)
+    if start <= end or len(y) < 6:
+        return 0.0
+    cut = len(y) * 2 // 3
+    return float((np.median(y[max(0, cut - 1) : cut + 2]) - end) / (start - end))
+
+
+def jitter(y: Floats) -> float:
+    """The median step between neighbours relative to the level, over the second half."""
+    half = y[len(y) // 2 :]
+    level = abs(float(np.median(half)))
+    return float(np.median(np.abs(np.diff(half)))) / level if len(half) > 1 and level > 0 else 0.0
+
+
+def spikes(y: Floats, factor: float) -> list[int]:
+    """Indices after the first fifth where the curve jumps above `factor` x the median of the five values before and
+    later comes back below it: jumps that pass."""
+    found = []
+    for i in range(max(5, len(y) // 5), len(y) - 1):
+        level = float(np.median(y[i - 5 : i]))
+        if level > 0 and y[i] > factor * level and y[i - 1] <= factor * level and np.min(y[i + 1 :]) < factor * level:
+            found.append(i)
+    return found
+
+
+def fraction(y: Floats) -> Floats:
+    """An accuracy as a fraction, where it may have been logged in percent."""
+    return y / 100 if len(y) and float(np.nanmax(y)) > 1.5 else y
+
+
+def thinned(y: Floats, most: int) -> Array:
+    """Indices of at most `most` points that draw the same: lowest, highest and not finite of each stretch.
+
+    Every point if there are no more than that.
+    """
+    if len(y) <= most:
+        return np.arange(len(y))
+    kept: set[int] = {0, len(y) - 1}
+    for part in np.array_split(np.arange(len(y)), max(1, (most - 2) // 3)):
+        bad = part[~np.isfinite(y[part])]
+        good = part[np.isfinite(y[part])]
+        kept.update(int(i) for i in bad[:1])
+        if len(good):
+            kept.update((int(good[np.argmin(y[good])]), int(good[np.argmax(y[good])])))
+    return np.array(sorted(kept))

@@ -22,7 +22,7 @@ from probes.errors import Unreadable
 from probes.finding import Finding
 from probes.registry import probes
 
-from . import say
+from . import ending, say
 from .engine.beliefs import Belief, beliefs
 from .engine.choose import World, next_step, symptom_gain
 from .engine.events import Answered, Closed, Declined, Event, Found, Provided, Said, Told, Withdrew
@@ -98,7 +98,7 @@ class Consult:
 
     def conclusion(self, full: bool = False) -> list[Block]:
         """The verdict and the three lists."""
-        return say.conclusion(self.kb, self.session, self.beliefs, self.world.probes, full)
+        return ending.conclusion(self.kb, self.session, self.beliefs, self.world.probes, full)
 
     def diagnosis(self, belief: Belief) -> list[Block]:
         """A diagnosis with evidence and fixes."""
@@ -166,13 +166,14 @@ class Consult:
         return [Measure(s) for s in specs if s.id not in self.session.findings]
 
     def report(self) -> list[Block]:
-        """The whole result: verdict and lists, each diagnosis that was found, each finding."""
+        """The whole result: verdict and lists, each diagnosis that was found, each finding with something to show."""
         blocks = self.conclusion(full=True)
         for belief in self.beliefs:
             if belief.status in ("confirmed", "suspected"):
                 blocks += self.diagnosis(belief)
         for finding in say.telling(self.session.findings.values()):
-            blocks += say.finding(self.kb, finding)
+            if finding.status == "done" or finding.verdicts or finding.measures:
+                blocks += say.finding(self.kb, finding)
         return blocks
 
     def shown(self) -> None:

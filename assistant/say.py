@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from knowledge.load import KnowledgeBase
-from knowledge.schema import Entry
 from probes.finding import Finding, Measure, Verdict
-from probes.registry import ProbeSpec
 
 from .engine.beliefs import OTHER, Belief, Reason, chance, upstream
 from .engine.fixes import SpecificFix, facts, specific
@@ -30,17 +28,8 @@ VERDICT_WORDS = {
     "ruled_out": "ruled out",
     "inconclusive": "could not tell",
 }
-ARTIFACT_WORDS = {
-    "checkpoint": "a checkpoint",
-    "log": "a metric log",
-    "target": "leave to run your model code (--target FILE.py)",
-    "data": "a data sample",
-    "script": "the training script",
-}
 
 
-MOST_REASONS = 5
-"""Reasons why something was not checked that are written out in a conversation; beyond that they are grouped."""
 MOST_IN_SHORT = 3
 MOST_MEASURES = 6
 """Measures of a finding that are written out; its table and the JSON have all."""
@@ -254,82 +243,6 @@ def why_symptom(kb: KnowledgeBase, id: str, ranked: Sequence[Belief]) -> str:
     return text
 
 
-def conclusion(
-    kb: KnowledgeBase, session: Session, ranked: Sequence[Belief], probes: Mapping[str, ProbeSpec], full: bool
-) -> list[Block]:
-    """The end: the verdict in one line, then found, ruled out, not checked because. `full` gives every because."""
-    found = [b for b in ranked if b.status in ("confirmed", "suspected")]
-    out = [b for b in ranked if b.status == "ruled_out"]
-    every = [f"{probe}: {why}" for probe, why in unchecked(session, probes)]
-    missing = every if full or len(every) <= MOST_REASONS else grouped(session, probes)
-    names = [", ".join(name_of(kb, b.id) for b in out)] if out else []
-    return [
-        Text(verdict_line(kb, session, ranked), "title"),
-        *listed("Found", [found_line(kb, session, b, ranked) for b in found]),
-        *listed("Ruled out, as far as these files show", [ruled_out_line(kb, b) for b in out] if full else names),
-        *listed("Not checked, because" if missing is every else "Not checked", missing),
-    ]
-
-
-def listed(heading: str, items: Sequence[str]) -> list[Block]:
-    """A heading and its items; an empty list says so."""
-    return [Text(heading, "heading"), *(Text(i, "item", depth=1) for i in items or ["nothing"])]
-
-
-def follows(kb: KnowledgeBase, first: Sequence[str]) -> str:
-    """What a diagnosis may be the consequence of."""
-    return f"It may follow from {' or '.join(name_of(kb, d) for d in first)}"
-
-
-def found_line(kb: KnowledgeBase, session: Session, belief: Belief, ranked: Sequence[Belief]) -> str:
-    """One diagnosis that was found, with the first thing to change."""
-    if first := upstream(kb.entries, ranked, belief.id):
-        return f"{headline(kb, belief)}. {follows(kb, first)}"
-    made = specific(kb.entries[belief.id], facts(session.findings.values(), belief.id))
-    here = f" ({visible_lines(made[0].measured[0], 300).rstrip('.')})" if made and made[0].measured else ""
-    return headline(kb, belief) + (f". First: {visible(made[0].title)}{here}" if made else "")
-
-
-def ruled_out_line(kb: KnowledgeBase, belief: Belief) -> str:
-    """One diagnosis that the files speak against, and why."""
-    probe, verdict = next((p, v) for p, v in belief.verdicts if v.verdict == "ruled_out")
-    return f"{name_of(kb, belief.id)}: {visible_lines(verdict.because, 400)} ({probe})"
-
-
-def verdict_line(kb: KnowledgeBase, session: Session, ranked: Sequence[Belief]) -> str:
-    """The one line that most people need."""
-    confirmed = [name_of(kb, b.id) for b in ranked if b.status == "confirmed"]
-    suspected = [name_of(kb, b.id) for b in ranked if b.status == "suspected"]
-    if confirmed:
-        return "Verdict: confirmed " + ", ".join(confirmed) + "."
-    if suspected:
-        return "Verdict: nothing confirmed; suspected " + ", ".join(suspected) + "."
-    if any(f.status == "done" for f in session.findings.values()):
-        return "Verdict: nothing wrong found in what these files show."
-    if not any(session.said) and not session.answers:
-        return "Verdict: nothing could be checked on these files."
-    best = next((b for b in ranked if b.id != OTHER and b.reasons), None)
-    if best and best.probability >= 0.2:
-        return f"Verdict: nothing was measured; by what you told me, the likeliest cause is {name_of(kb, best.id)}."
-    return "Verdict: nothing was measured, and what was said fits no cause well enough to name one."
-
-
-def unchecked(session: Session, probes: Mapping[str, ProbeSpec]) -> list[tuple[str, str]]:
-    """(probe, why) for each probe that did not run or could not tell."""
-    made = []
-    for id, spec in probes.items():
-        found = session.findings.get(id)
-        if found is None and f"probe:{id}" in session.declined:
-            made.append((id, "you left it out"))
-        elif found is None:
-            made.append((id, f"it needs {needs_text(spec.needs)}"))
-        elif found.status != "done":
-            made.append(
-                (id, visible_lines(f"{found.title}; it wants {found.needs}" if found.needs else found.title, 600))
-            )
-    return made
-
-
 def telling(findings: Iterable[Finding]) -> list[Finding]:
     """Findings with the most telling first: by worst verdict, then those without any, then what was not checked."""
     order = ("confirmed", "suspected", "inconclusive", "ruled_out")
@@ -343,86 +256,6 @@ def telling(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=place)
 
 
-def grouped(session: Session, probes: Mapping[str, ProbeSpec]) -> list[str]:
-    """What was not checked, in few lines: which probes would want the same thing; crashes with their reasons."""
-    groups: dict[str, list[str]] = {}
-    crashed = []
-    for id, why in unchecked(session, probes):
-        if id in session.findings and session.findings[id].status == "crashed":
-            crashed.append(f"{id}: {why}")
-        else:
-            groups.setdefault(_lacking(session, id, probes[id]), []).append(id)
-    return crashed + [
-        f"{lacking}: {', '.join(ids)}" for lacking, ids in sorted(groups.items(), key=lambda g: g[0] == NO_SUCH)
-    ]
-
-
-NO_SUCH = "nothing of the kind in these files"
-
-
-def _lacking(session: Session, id: str, spec: ProbeSpec) -> str:
-    """What stands between a probe and a result, in a few words."""
-    found = session.findings.get(id)
-    if found is None:
-        return "left out by you" if f"probe:{id}" in session.declined else f"needs {needs_text(spec.needs)}"
-    if not found.applies:
-        return NO_SUCH
-    for word, lacking in (
-        ("target", ARTIFACT_WORDS["target"]),
-        ("log", "more in the log"),
-        ("checkpoint", "other files"),
-    ):
-        if word in found.needs:
-            return f"needs {lacking}"
-    return "could not tell"
-
-
-def needs_text(needs: Iterable[str]) -> str:
-    """What a probe needs, in words."""
-    return " or ".join(ARTIFACT_WORDS.get(n, n) for n in needs)
-
-
-def entry_markdown(kb: KnowledgeBase, entry: Entry) -> str:
-    """One entry as Markdown."""
-    parts = [f"# {entry.title}", entry.summary.strip(), entry.body.strip()]
-    if entry.symptoms:
-        parts += [
-            "## What you see",
-            bullets(f"{kb.symptoms[s].statement} ({word})" for s, word in entry.symptoms.items()),
-        ]
-    if entry.causes:
-        parts += ["## Causes", bullets(entry.causes)]
-    if entry.fixes:
-        parts.append("## What to do, in this order")
-        parts += [fix_markdown(i, fix) for i, fix in enumerate(specific(entry, {}), 1)]
-    if entry.look_alikes:
-        parts += [
-            "## Looks the same, is not",
-            bullets(f"**{name_of(kb, o.id)}** (`{o.id}`): {o.difference}" for o in entry.look_alikes),
-        ]
-    if entry.qa:
-        parts.append("## Questions")
-        parts += [f"**{qa.question}**\n\n{qa.answer.strip()}" for qa in entry.qa]
-    if entry.caveats:
-        parts += ["## Where common advice goes wrong", bullets(entry.caveats)]
-    if entry.related:
-        parts.append("Related: " + ", ".join(f"`{r}`" for r in entry.related))
-    if entry.sources:
-        parts += ["## Sources", bullets(" ".join(p for p in (s.title, s.place, s.url) if p) for s in entry.sources)]
-    return "\n\n".join(p for p in parts if p) + "\n"
-
-
-def fix_markdown(number: int, fix: SpecificFix) -> str:
-    """One fix as Markdown."""
-    lines = [f"### {number}. {fix.title}", fix.how.strip()]
-    if fix.code:
-        lines.append(f"```python\n{fix.code.rstrip()}\n```")
-    lines += [
-        f"*{label}:* {t.strip()}" for label, t in (("Why", fix.why), ("Not if", fix.unless), ("Check", fix.check)) if t
-    ]
-    return "\n\n".join(lines)
-
-
-def bullets(items: Iterable[str]) -> str:
-    """A Markdown list."""
-    return "\n".join(f"- {' '.join(item.split())}" for item in items)
+def follows(kb: KnowledgeBase, first: Sequence[str]) -> str:
+    """What a diagnosis may be the consequence of."""
+    return f"It may follow from {' or '.join(name_of(kb, d) for d in first)}"

@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """Rendered on a terminal, Markdown source when piped."""
     from probes.errors import Unreadable
 
-    from .. import say
+    from .. import entry_text
     from ..visible import visible_lines
 
     base = knowledge_base(args)
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         raise Unreadable(
             "there is no entry of that id", args.id, f"did you mean {nearest(args.id, list(base.entries))}?"[:-1]
         )
-    source = visible_lines(say.entry_markdown(base, entry), 100_000)
+    source = visible_lines(entry_text.entry_markdown(base, entry), 100_000)
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown

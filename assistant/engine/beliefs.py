@@ -13,7 +13,7 @@ nothing else, and 'nothing else is wrong' becomes the likelier rest.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
@@ -121,18 +121,27 @@ def beliefs(
     found = [Belief(d, share[d], state[d], tuple(made[d])) for d in nats]
     found.append(Belief(OTHER, share[OTHER], "unknown", ()))
     order: dict[Status, int] = {"confirmed": 0, "suspected": 1, "unknown": 2, "ruled_out": 3}
-    caused = {d for e in confirmed for d in e.leads_to}
-    return sorted(found, key=lambda b: (order[b.status], -weight(b, b.id in caused), b.id))
+    suspects = [e for e in diagnoses if state[e.id] == "suspected" and not describes(entries, e.id)]
+    follow: dict[Status, set[str]] = {"confirmed": brought_about(confirmed)}
+    follow["suspected"] = follow["confirmed"] | brought_about(suspects)
+    return sorted(found, key=lambda b: (order[b.status], -weight(b, b.id in follow.get(b.status, set())), b.id))
+
+
+def brought_about(causes: Iterable[Entry]) -> set[str]:
+    """What these diagnoses lead to."""
+    return {d for entry in causes for d in entry.leads_to}
 
 
 def weight(belief: Belief, caused: bool) -> float:
-    """What orders beliefs of one status: what was measured for the confirmed, the probability for the others.
+    """What orders beliefs of one status, in nats: what was measured for the confirmed, the probability for the others.
 
-    A confirmed diagnosis that another one brings about stands behind it, unless it is clearly better supported.
+    A diagnosis that was found, and that another one of its kind brings about, stands behind it, unless it is clearly
+    better supported.
     """
-    if belief.status != "confirmed":
-        return belief.probability
-    return sum(counted([r for r in belief.reasons if r.verdict])) - (CAUSED if caused else 0.0)
+    nats = math.log(max(belief.probability, 1e-300))
+    if belief.status == "confirmed":
+        nats = sum(counted([r for r in belief.reasons if r.verdict]))
+    return nats - (CAUSED if caused else 0.0)
 
 
 def upstream(entries: Mapping[str, Entry], ranked: Sequence[Belief], id: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from probes.finding import Finding, plain
 
-from .. import say
+from .. import ending, say
 from ..consult import Consult, Note
 from ..engine.beliefs import OTHER, Belief
 from ..engine.fixes import facts, specific
@@ -27,7 +27,7 @@ def check_json(consult: Consult) -> dict[str, Any]:
         "healthy": healthy(ranked, findings),
         "diagnoses": [diagnosis_json(consult, b) for b in ranked],
         "findings": [finding_json(f) for f in findings],
-        "skipped": [{"probe": p, "why": why} for p, why in say.unchecked(session, consult.world.probes)],
+        "skipped": [{"probe": p, "why": why} for p, why in ending.unchecked(session, consult.world.probes)],
         "artifacts": {
             "checkpoints": paths("checkpoint"),
             "logs": paths("log"),

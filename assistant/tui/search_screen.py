@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Markdown, OptionList
 from textual.widgets.option_list import Option
 
-from .. import say
+from .. import entry_text
 from ..consult import Consult
 from ..visible import visible, visible_lines
 
@@ -74,7 +74,7 @@ class SearchScreen(Screen[None]):
     def open(self, id: str) -> None:
         """Read an entry."""
         entry = self.consult.kb.entries[id]
-        source = visible_lines(say.entry_markdown(self.consult.kb, entry), 100_000)
+        source = visible_lines(entry_text.entry_markdown(self.consult.kb, entry), 100_000)
         self.query_one(Markdown).update(source)
         scroll = self.query_one("#entry", VerticalScroll)
         scroll.scroll_home(animate=False)

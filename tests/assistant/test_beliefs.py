@@ -92,3 +92,17 @@ def test_a_consequence_stands_behind_its_cause(world: World) -> None:
     assert upstream(entries, beliefs(entries, world.symptoms, Session(tuple(found)), world.weights), "dead-relu") == [
         "exploding"
     ]
+
+
+def test_a_suspected_consequence_stands_behind_its_suspected_cause(world: World) -> None:
+    found = [
+        Found(finding("a", ("dead-relu", "suspected", "inferred", "weights"))),
+        Found(finding("b", ("exploding", "suspected", "inferred", "curves"))),
+    ]
+
+    def order(cause: str, consequence: str) -> list[str]:
+        entries = {**world.entries, cause: replace(world.entries[cause], leads_to=(consequence,))}
+        return [b.id for b in beliefs(entries, world.symptoms, Session(tuple(found)), world.weights)][:2]
+
+    assert order("exploding", "dead-relu") == ["exploding", "dead-relu"]
+    assert order("dead-relu", "exploding") == ["dead-relu", "exploding"]

@@ -23,7 +23,7 @@ TELLING = frozenset(_TELLING_WORDS.split())
 
 _SPLITS = {
     "train": "train training trn tr",
-    "val": "val valid validation eval evaluation evaluate dev vl cv",
+    "val": "val valid validation eval evaluation evaluate dev vl cv crossval",
     "test": "test testing tst",
 }
 _SPLIT_OF = {word: split for split, words in _SPLITS.items() for word in words.split()}
@@ -66,6 +66,7 @@ _LOSS = {
     ("cross", "entropy"),
     ("crossentropy",),
     ("loss", "value"),
+    ("xent",),
     ("lm", "loss"),
 }
 _ACCURACY = {
@@ -77,6 +78,7 @@ _ACCURACY = {
     ("top1", "accuracy"),
     ("top", "1", "accuracy"),
     ("top1",),
+    ("accuracy01",),
     ("categorical", "accuracy"),
     ("sparse", "categorical", "accuracy"),
     ("binary", "accuracy"),
@@ -94,6 +96,7 @@ _TOP5 = {
 }
 _LR = {
     ("lr",),
+    ("l", "r"),
     ("learning", "rate"),
     ("lr", "0"),
     ("lr", "pg0"),
@@ -195,7 +198,7 @@ _AXES = {
         *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
         *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
         *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
-        *("steps done", "num updates", "update", "updates", "up"),
+        *("steps done", "num updates", "update", "updates", "up", "total train updates"),
     },
     "episode": {"episode", "episodes", "total episodes", "batch", "batch id", "round", "server round"},
 }
@@ -227,9 +230,8 @@ def axis(raw: str) -> str | None:
 @lru_cache(8192)
 def split_of(raw: str) -> str | None:
     """The split that a name speaks of: "train", "val", "test" or None."""
-    if re.match(r"metrics/", raw.strip(), re.I):
-        return "val"
-    return next((_SPLIT_OF[w] for w in words(raw) if w in _SPLIT_OF), None)
+    said = next((_SPLIT_OF[w] for w in words(raw) if w in _SPLIT_OF), None)
+    return "val" if said is None and re.match(r"metrics/", raw.strip(), re.I) else said
 
 
 @lru_cache(8192)

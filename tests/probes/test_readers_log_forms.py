@@ -128,6 +128,7 @@ NO_LOGS = {
     "search": json.dumps([{"trial": i, "params": {"lr": 0.1}, "loss": i % 7 / 7} for i in range(9)]),
     "predictions": json.dumps({"predictions": [0.1, 0.5, 0.7], "accuracy": 0.9, "labels": [0, 1, 1]}),
     "classes": json.dumps({"cat": {"precision": 0.5, "recall": 0.4}, "dog": {"precision": 0.6, "recall": 0.4}}),
+    "models": "| Epochs | Acc | Model |\n|---|---|---|\n| 100 | 91.2 | A |\n| 300 | 93.4 | B |\n| 200 | 92.0 | C |\n",
     "attendance": "name,value,day\nann,1,3\nbob,0,4\n",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import log_styles_more  # noqa: F401  adds its styles
 import log_styles_of_people  # noqa: F401
+import log_styles_of_toolkits  # noqa: F401
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings

@@ -173,16 +173,14 @@ def word_language_model() -> Style:
 
 @style
 def opennmt() -> Style:
-    train, val, accuracy = falling(4, 9.1, 2), falling(2, 7.1), [21.5, 34.5]
+    train, accuracy = falling(4, 9.1, 2), [21.5, 34.5]
     text = "[2021-01-01 10:00:00,123 INFO] Counter({'src': 2, 'tgt': 2})\n[2021-01-01 10:00:00,123 INFO] encoder: 16506500\n"
     for i in range(4):
         text += f"[2021-01-01 10:00:0{i},123 INFO] Step {50 * (i + 1)}/ 200; acc:   3.63; ppl: 11270.88; xent: {train[i]:.2f}; lr: 1.00000; 3234/3132 tok/s;     10 sec\n"
         if i % 2:
             text += f"[2021-01-01 10:00:0{i},500 INFO] Validation perplexity: 1212.1\n[2021-01-01 10:00:0{i},500 INFO] Validation accuracy: {accuracy[i // 2]}\n"
-    del val
-    return Style(
-        text, {"val/accuracy": accuracy, "train/accuracy": [3.63] * 4, "lr": [1.0] * 4}, {"val/accuracy": [100, 200]}
-    )
+    curves = {"train/loss": train, "val/accuracy": accuracy, "train/accuracy": [3.63] * 4, "lr": [1.0] * 4}
+    return Style(text, curves, {"val/accuracy": [100, 200]})
 
 
 @style

@@ -18,6 +18,8 @@ from ...names import axis, split_of, words
 from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
+MOST_NESTED = 3
+HOLDERS = ("metrics", "scalars", "data", "values", "logs", "results", "stats", "payload")
 KIND_KEYS = ("mode", "split", "phase", "stage", "set", "subset", "type")
 MOST_LITERAL = 16 << 20
 SPOILT = 0.02
@@ -163,14 +165,21 @@ def is_training(record: Record) -> bool:
 
 
 def flatten(record: Record) -> Record:
-    """One level of nesting becomes a slash: {"train": {"loss": 1}} -> {"train/loss": 1}. Lists are left out."""
-    flat: Record = {}
+    """Nesting becomes slashes: {"train": {"loss": 1}} -> {"train/loss": 1}. Lists, and what lies deeper, are left out.
+
+    What only holds the metrics is no part of their names: {"metrics": {"train": {"loss": 1}}} -> {"train/loss": 1}.
+    """
+    return dict(_flat(record, "", 0))
+
+
+def _flat(record: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
         if isinstance(value, dict):
-            flat |= {f"{key}/{inner}": v for inner, v in value.items() if not isinstance(v, dict | list)}
+            inside = "" if key.lower() in HOLDERS and any(isinstance(v, dict) for v in value.values()) else f"{key}/"
+            if depth < MOST_NESTED:
+                yield from _flat(value, prefix + inside, depth + 1)
         elif not isinstance(value, list):
-            flat[key] = value
-    return flat
+            yield prefix + key, value
 
 
 def record_columns(records: list[Record], split: str | None) -> list[Column]:

@@ -12,6 +12,8 @@ from ...names import TELLING, axis, words
 from .table import Cell, Column, is_training_log, number, series_of
 
 LONGEST_NAME = 40
+WIDE = 8
+"""Columns from which on a header may have its axis in any place."""
 _WORDS_ONLY = re.compile(r"^[\s|*]*[^\W\d](?:(?!\d[.]\d|\d{3})[^=:;,{}])*$")
 _BAR = re.compile(r":?\s*\d{1,3}%\s*(?:\||[━─]).*$")
 _COUNT = re.compile(r"^(\d+)/\d+$")
@@ -74,14 +76,14 @@ def _curves(table: _Table) -> list[Series]:
         return []
     columns = [Column(name, [row[i] for row in table.rows]) for i, name in enumerate(table.header)]
     columns = [c for c in columns if len(c.values) and c.name.lower() not in ("time", "dur")]
-    if not _counts(table.rows):
+    if not _counts([row[_axis_place(table.header, table.piped) or 0] for row in table.rows]):
         return []
     return series_of(columns) if is_training_log(columns) else []
 
 
-def _counts(rows: list[list[Cell]]) -> bool:
-    """Whether the first column counts up, and goes back only to begin again: a table of results does not."""
-    x = [row[0] for row in rows if row[0] is not None]
+def _counts(cells: list[Cell]) -> bool:
+    """Whether an axis counts up, and goes back only to begin again: a table of results does not."""
+    x = [cell for cell in cells if cell is not None]
     back = [b for a, b in pairwise(x) if b < a]
     return len(set(x)) > 1 and all(b <= min(x) + 1 for b in back)
 
@@ -97,7 +99,11 @@ def _header(line: str) -> tuple[list[str], bool] | None:
         cells = line.split()
     if cells[:2] == ["E", "#"]:  # spaCy
         cells[:2] = ["epoch", "step"]
-    if len(cells) < 2 or axis(cells[0]) is None or any(len(c) > LONGEST_NAME or _value(c) is not None for c in cells):
+    if (
+        len(cells) < 2
+        or _axis_place(cells, piped) is None
+        or any(len(c) > LONGEST_NAME or _value(c) is not None for c in cells)
+    ):
         return None
     if len(set(cells)) < len(cells):
         return None
@@ -105,6 +111,14 @@ def _header(line: str) -> tuple[list[str], bool] | None:
     names = [_PARTS.get(c.lower(), c) if yolo else c for c in cells]
     telling = any(set(words(c)) & TELLING for c in names[1:])
     return (names, piped) if telling else None
+
+
+def _axis_place(cells: list[str], piped: bool) -> int | None:
+    """Which column counts: the first, or in a wide report whichever is named like an axis (ParlAI: the last)."""
+    if axis(cells[0]) is not None:
+        return 0
+    wide = len(cells) >= WIDE and not piped
+    return next((i for i, c in enumerate(cells) if axis(c) is not None), None) if wide else None
 
 
 def _cells(line: str, piped: bool) -> list[str]:

@@ -16,7 +16,9 @@ import numpy as np
 
 from ...artifacts import Log, Series
 from ...names import CORE, canonical, words
+from .bare_splits import losses_among
 from .printed_records import blocks, catboost, darknet, dicts
+from .printed_splits import printed_splits
 from .printed_table import printed_tables
 from .scripts import parse
 from .stdout_axis import Point, axis_of
@@ -59,7 +61,7 @@ def read_stdout(path: Path, text: str) -> Log | None:
     if _is_python(text):
         return None
     lines = list(lines_of(text))
-    for read in (darknet, dicts, blocks, catboost, printed_tables):
+    for read in (darknet, dicts, blocks, catboost, printed_splits, printed_tables):
         if series := read(lines):
             return Log(path, "stdout", tuple(series))
     counted = _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
@@ -84,7 +86,7 @@ def _repeating(path: Path, lines: list[str], text: str, without_axis: bool = Fal
     curves = _Collector(said, means=_MEANS in text[:100_000]).curves()
     series = _named(curves)
     long_enough = any(len(s.y) > 1 and s.name != "lr" and telling(s.column) for s in series)
-    return Log(path, "stdout", tuple(_tell_apart(series, curves))) if long_enough else None
+    return Log(path, "stdout", tuple(losses_among(_tell_apart(series, curves)))) if long_enough else None
 
 
 def _is_python(text: str) -> bool:

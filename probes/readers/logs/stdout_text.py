@@ -37,6 +37,8 @@ _PREFIXES = tuple(
     )
 )
 """What loggers put before a message, each with a sign without which it is not looked for."""
+_SAID = r"train(?:ing)?|trn|val(?:id\w*)?|test(?:ing)?|dev|eval\w*"
+_NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf)"
 _REWRITES = tuple(
     (sign, re.compile(pattern, re.I), plain)
     for sign, pattern, plain in (
@@ -49,6 +51,21 @@ _REWRITES = tuple(
         ("epoch ", r"\b(\d+)epoch results:", r"epoch \1 "),
         ("(+nanz)", r"\(\+nanz\)", " "),
         ("Saving dict", r"\bSaving dict for global step (\d+): ", r"eval global step \1, "),  # TensorFlow's Estimator
+        (
+            "rain",
+            rf"\b(train(?:ing)?|trn)\s*[:=]\s*({_NUMBER})\W+({_SAID})\s*[:=]\s*(?={_NUMBER})",
+            r"\1 score: \2, \3 score: ",
+        ),
+        ("heckpoint [", r"\bcheckpoint \[(\d+)\]", r"step \1, "),  # Sockeye
+        ("=", r"\b(?:msg|message|event)=\"[^\"]*\"", ", "),  # logfmt
+        ("=", rf"\b[a-z_]\w*=(?!(?:nan|inf|{_SAID})\b)[a-z][\w./-]*(?=\s)", ", "),
+        (" , ", r"(?:^|(?<=,))\s*([a-z_][\w ]{0,20}?)\s*,\s*([-+]?\d[\w.+-]*)(?=\s*(?:,|$))", r" \1: \2"),
+        (
+            "/",
+            rf"([a-z]+)?[ (]*\b({_SAID})\s*/\s*({_SAID})\b\)?\s*([a-z]*)\s*[:=]?\s*"
+            rf"[(\[]?({_NUMBER}%?)\s*[/|,]\s*({_NUMBER})",
+            r"\1 \2 \4: \5, \1 \3 \4: \6",
+        ),
         (" images", r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", r"\1accuracy"),
     )
 )

@@ -172,7 +172,8 @@ def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> boo
 
 
 def _rises(values: Floats) -> bool:
-    """Whether an axis goes up: repeats and a few restarts are fine, shuffled or constant values are not."""
+    """Whether an axis goes up: repeats, a few resumes and new starts are fine, shuffled or constant values are not."""
     steps = np.diff(values)
     ups, downs = int(np.sum(steps > 0)), int(np.sum(steps < 0))
-    return len(values) >= 2 and ups > 0 and downs <= max(1, ups // 4)
+    anew = downs == 1 and bool(values[1:][steps < 0][0] <= values.min() + 1)
+    return len(values) >= 2 and ups > 0 and (downs <= ups // 4 or anew)

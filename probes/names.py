@@ -57,7 +57,19 @@ _FILLER = frozenset(
         "iter",
     ]
 )
-_ALIASES = {"acc": "accuracy", "losses": "loss", "cost": "loss", "prec1": "top1", "acc1": "top1", "learningrate": "lr"}
+_ALIASES = {
+    "acc": "accuracy",
+    "accs": "accuracy",
+    "accuracies": "accuracy",
+    "losses": "loss",
+    "cost": "loss",
+    "lrs": "lr",
+    "rewards": "reward",
+    "returns": "return",
+    "prec1": "top1",
+    "acc1": "top1",
+    "learningrate": "lr",
+}
 
 _LOSS = {
     ("loss",),
@@ -65,6 +77,7 @@ _LOSS = {
     ("loss", "total"),
     ("cross", "entropy"),
     ("crossentropy",),
+    ("cross", "entropy", "loss"),
     ("loss", "value"),
     ("xent",),
     ("lm", "loss"),
@@ -99,6 +112,9 @@ _LR = {
     ("l", "r"),
     ("learning", "rate"),
     ("lr", "0"),
+    ("lr", "group0"),
+    ("learning", "rate", "group0"),
+    ("optim", "learning", "rate", "group0"),
     ("lr", "pg0"),
     ("x", "lr0"),
     ("lr0",),
@@ -122,6 +138,8 @@ _REWARD = {
     ("ep", "reward"),
     ("episode", "reward"),
     ("episode", "return"),
+    ("episodic", "return"),
+    ("charts", "episodic", "return"),
     ("rollout", "reward"),
     ("rollout", "return"),
     ("rollout", "ep", "rew"),
@@ -158,7 +176,7 @@ _SYSTEM = frozenset(
         "minutes",
     ]
 )
-_GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/pg|lr_)(\d+)$", re.I)
+_GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/(?:pg|group)|lr_)(\d+)$", re.I)
 
 _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""

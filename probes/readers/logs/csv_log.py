@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...artifacts import Log
-from ...names import axis
+from ...names import axis, words
 from .json_lines import KIND_KEYS, records_log
 from .long_form import by_name, by_run
 from .table import MISSING, Cell, Column, is_training_log, number, series_of
@@ -28,15 +28,15 @@ def read_csv(path: Path, text: str) -> Log | None:
     """The log in `text`, or None if it is no table of training curves."""
     for _, rows in tables(text):
         header, body = rows[0], rows[1:]
-        columns, words = columns_of(header, body)
+        columns, texts = columns_of(header, body)
         for read in (by_run, by_name):
             if (long := read(path, header, body)) is not None:
                 return long
-        if any(w.lower() in KIND_KEYS for w in words):  # long form: a row says which split it is of
-            records = [{k.lower() if k in words else k: v for k, v in zip(header, row, strict=True)} for row in body]
+        if any(w.lower() in KIND_KEYS for w in texts):  # long form: a row says which split it is of
+            records = [{k.lower() if k in texts else k: v for k, v in zip(header, row, strict=True)} for row in body]
             if (found := records_log(path, "csv", records)) is not None:
                 return found
-        if is_training_log(columns, words):
+        if is_training_log(columns, texts):
             return Log(path, form_of(header), tuple(series_of(columns)), restarts(columns))
     return None
 
@@ -63,8 +63,8 @@ def tables(text: str) -> list[tuple[str, list[list[str]]]]:
                 rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(body), delimiter=delimiter)]
             except csv.Error:
                 continue
-            found.append((delimiter, _with_points(_tidy(rows), delimiter)))
-    if table := _blank_table(lines):
+            found.append((delimiter, _with_points(_tidy(_joined_header(rows)), delimiter)))
+    if (table := _one_column(lines[start:])) or (table := _blank_table(lines)):
         found.append((" ", table))
     return [(delimiter, rows) for delimiter, rows in found if len(rows) > 1]
 
@@ -96,6 +96,24 @@ def _blank_table(lines: list[str]) -> list[list[str]]:
     return rows
 
 
+def _one_column(lines: list[str]) -> list[list[str]]:
+    """A loss and nothing else: its name, then a number a line."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if len(filled) < 4 or "loss" not in words(filled[0]) or any(number(cell) is None for cell in filled[1:]):
+        return []
+    return [[cell] for cell in filled]
+
+
+def _joined_header(rows: list[list[str]]) -> list[list[str]]:
+    """A header of two rows as one: "train,train,val" over "loss,acc,loss", as pandas writes two levels."""
+    if len(rows) < 3 or len(rows[0]) != len(rows[1]) or any(number(cell) is not None for cell in rows[0] + rows[1]):
+        return rows
+    above = [cell for cell in rows[0] if cell]
+    if len(set(above)) == len(above) or not any(number(cell) is not None for cell in rows[2]):
+        return rows
+    return [["/".join(filter(None, pair)) for pair in zip(rows[0], rows[1], strict=True)], *rows[2:]]
+
+
 def _is_comment(line: str, following: list[str]) -> bool:
     """A `#` line is the header itself when the next line has as many cells."""
     if not line.lstrip().startswith("#"):
@@ -124,7 +142,7 @@ def _tidy(rows: list[list[str]]) -> list[list[str]]:
 
 def columns_of(header: list[str], body: list[list[str]]) -> tuple[list[Column], list[str]]:
     """The columns of numbers, and the names of those of words."""
-    columns, words = [], []
+    columns, texts = [], []
     for place, name in enumerate(header):
         cells = [row[place] for row in body]
         filled = [c for c in cells if c.lower() not in MISSING]
@@ -133,8 +151,8 @@ def columns_of(header: list[str], body: list[list[str]]) -> tuple[list[Column], 
         if good and good >= TEXT_SHARE * len(filled):
             columns.append(Column(name, numbers))
         elif filled:
-            words.append(name)
-    return columns, words
+            texts.append(name)
+    return columns, texts
 
 
 def restarts(columns: list[Column]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from ...artifacts import Log
 from ...names import axis, split_of, words
+from .json_points import point_series
+from .long_form import by_name
 from .table import Cell, Column, is_training_log, number, series_of
 
 DEEPEST = 4
@@ -207,17 +209,29 @@ def _curves(path: Path, tree: Any, depth: int) -> Iterator[Log]:
     if depth > DEEPEST:
         return
     if isinstance(tree, list) and tree and all(isinstance(r, dict) for r in tree):
-        if log := records_log(path, "json", tree):
+        if log := _long_form(path, tree) or records_log(path, "json", tree):
             yield log
         return
     if not isinstance(tree, dict):
         return
     if (columns := _list_columns(tree)) and is_training_log(columns):
         yield Log(path, "history", tuple(series_of(columns)))
+    if points := point_series(tree):
+        yield Log(path, "history", tuple(points))
     if (records := _numbered(tree)) and (log := records_log(path, "json", records)):
         yield log
     for _, value in sorted(tree.items(), key=lambda item: "hist" not in item[0].lower()):
         yield from _curves(path, value, depth + 1)
+
+
+def _long_form(path: Path, records: list[Record]) -> Log | None:
+    """Records that hold one value each, with the name of its curve beside it (Comet's export)."""
+    header = list(records[0])
+    if any(list(record) != header for record in records):
+        return None
+    body = [["" if cell is None else str(cell) for cell in record.values()] for record in records]
+    log = by_name(path, header, body)
+    return replace(log, format="json") if log is not None else None
 
 
 def _list_columns(tree: Record, prefix: str = "") -> list[Column]:

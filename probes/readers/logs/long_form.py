@@ -15,8 +15,8 @@ _RUN = re.compile(
     r"([ _]?(id|idx|index|name|no|num|number))?",
     re.I,
 )
-_NAMES = frozenset({"metric", "name", "key", "variable", "tag", "series", "metric_name"})
-_VALUES = frozenset({"value", "val", "y", "metric_value", "score"})
+_NAMES = frozenset({"metric", "name", "key", "variable", "tag", "series", "metric_name", "metricname"})
+_VALUES = frozenset({"value", "val", "y", "metric_value", "metricvalue", "score"})
 Rows = list[list[str]]
 
 

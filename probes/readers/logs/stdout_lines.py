@@ -292,4 +292,5 @@ def _label(between: str) -> str:
     text = between.rstrip().rstrip("[(#'\"").rstrip()
     text = re.sub(r"[\s:=≈~*'\"]+$", "", text)
     text = re.sub(r"^\s*\)", " ", text)
+    text = re.sub(r"\s+(?:is|was|of)$|^\s*(?:and|with)\s+", "", text, flags=re.I)
     return _HARD.split(text)[-1].strip(" -=*#'\"`[(.:/")

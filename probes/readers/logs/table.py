@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...artifacts import Floats, Series
 from ...names import TELLING, axis, canonical, split_of, words
+from .headers import RANGE, plain_names
 
 Cell = float | None
 BLANK = np.array(0x7FF8_0000_0B1A_0000, np.uint64).view(np.float64)[()]
@@ -85,16 +86,17 @@ def is_blank(cells: Floats) -> npt.NDArray[np.bool_]:
 
 def series_of(columns: Iterable[Column]) -> list[Series]:
     """The curves of a table: every column that is no axis, over the axis that fits it best."""
-    columns = _with_splits([c for c in columns if len(c.values)])
+    columns = _with_splits([c for c in columns if len(c.values) and not c.name.endswith(RANGE)])
+    names = plain_names([c.name for c in columns])
     axes = [(axis(c.name), c) for c in columns]
     epochs = [c for kind, c in axes if kind == "epoch"]
     steps = sorted((c for kind, c in axes if kind in ("step", "episode")), key=lambda c: axis(c.name) == "episode")
     found = []
-    for column in columns:
+    for column, name in zip(columns, names, strict=True):
         if axis(column.name) is None and not is_index(column):
             x, x_name = _x(column, epochs, steps)
             beside = _beside(column, epochs) if x_name == "step" else None
-            found.append(Series(canonical(column.name, column.split), column.name, x, column.values, x_name, beside))
+            found.append(Series(canonical(name, column.split), column.name, x, column.values, x_name, beside))
     return found
 
 

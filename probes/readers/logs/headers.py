@@ -1,0 +1,36 @@
+"""What the names of one table's columns mean beside one another: shared prefixes, units, short words for splits.
+
+"sunny-1 - train/loss"  ->  train/loss      W&B's export puts the run before every curve
+"Training loss [nats]"  ->  Training loss   a unit is no part of a name
+tr_loss, te_loss        ->  test_loss       "te" and "va" are splits where "tr" stands beside them
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...names import axis
+
+RANGE = ("__MIN", "__MAX")
+"""Ends of W&B's names for the range of a curve that was sampled down: they are no curves of their own."""
+_RUN = re.compile(r"(.+?) - (.+)")
+_UNIT = re.compile(
+    r"\s*[\[(](?:1|-|%|a\.?u\.?|nats?|bits?|m?s|secs?|seconds?|min|h|dB|[kMG]i?B|[mcn]?m|px|deg|rad|m?eV|kcal/mol)[\])]$"
+)
+_SHORT = {"te": "test", "va": "val"}
+_SHORT_WORD = re.compile(r"(?<![a-z])(te|va)(?![a-z])", re.I)
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """What each of the names is to be understood as, in their order."""
+    short = any(re.search(r"(?<![a-z])tr(?![a-z])", name, re.I) for name in names)
+    runs = [_RUN.fullmatch(name) for name in names if axis(name) is None]
+    shared = len({run[1] for run in runs if run}) == 1 and all(runs)
+    found = []
+    for name in names:
+        if shared and (run := _RUN.fullmatch(name)):
+            name = run[2]
+        name = _UNIT.sub("", name)
+        found.append(_SHORT_WORD.sub(lambda m: _SHORT[m[0].lower()], name) if short else name)
+    return found

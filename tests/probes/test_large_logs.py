@@ -19,7 +19,7 @@ from probes.readers.logs.csv_log import read_csv
 from probes.readers.logs.growing import Growing
 from probes.readers.logs.json_blocks import read_large_json
 from probes.readers.logs.json_lines import read_json
-from probes.readers.logs.numerals import AHEAD, block_of, read_numbers
+from probes.readers.logs.numerals import block_of, read_numbers
 from probes.readers.logs.stdout_blocks import read_large_stdout
 from probes.readers.logs.stdout_log import read_stdout
 from probes.readers.logs.table import BLANK, is_blank
@@ -45,11 +45,9 @@ def same(large: Log | None, whole: Log | None) -> bool:
 def numbers(texts: list[str]) -> list[float | None]:
     """Each text as the block reader takes it; None where it leaves the cell to Python."""
     block = block_of("".join(text + "\n" for text in texts).encode())
-    ends = np.flatnonzero(block.kinds == 10)
-    marks = np.concatenate([[AHEAD], ends[:-1] + 1])
-    begins = np.concatenate([[AHEAD], block.marks[ends[:-1]] + 1])
-    values, mark, fine = read_numbers(block, begins, marks)
-    return [v if good else None for v, good in zip(values.tolist(), fine & (mark == ends), strict=True)]
+    begins, stops, runs = block.lines()
+    values, behind, _, fine = read_numbers(block, begins, runs)
+    return [v if good else None for v, good in zip(values.tolist(), fine & (behind == stops - 1), strict=True)]
 
 
 WRITTEN = ["0", "-0.0", "1.", ".5", "+3", "1e-05", "-1E+3", "0.1", "123456789012345678901234", "1e400", "5e-324"]

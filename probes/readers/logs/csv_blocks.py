@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,19 @@ from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_lin
 from .growing import Growing, number_blocks, thinning
 from .json_lines import KIND_KEYS
 from .long_form import by_name, says_run
-from .numerals import AHEAD, BEHIND, Block, Places, read_numbers
+from .numerals import AHEAD, BEHIND, Block, Flags, Places, read_numbers
 from .table import BLANK, MISSING, Column, is_training_log, number, series_of
 
 HEAD = 256 << 10
+_SPECIALS = (
+    (b"nan", np.nan),
+    (b"-nan", np.nan),
+    (b"inf", np.inf),
+    (b"-inf", -np.inf),
+    (b"none", BLANK),
+    (b"null", BLANK),
+    (b"na", BLANK),
+)
 
 
 @dataclass(slots=True)
@@ -48,8 +58,8 @@ def read_large_csv(path: Path, progress: Progress | None = None) -> Log | None:
         table = Growing(len(layout.used))
         file.seek(layout.begin)
         rows = 0
-        for block in number_blocks(file, progress, path):
-            if (found := _cells(block, layout)) is None:
+        for rows_of in number_blocks(file, progress, path, partial(_rows_of, layout=layout)):
+            if (found := _cells(rows_of, layout)) is None:
                 return None
             table.add(np.arange(rows, rows + len(found[0]), dtype=float), found)
             rows += len(found[0])
@@ -92,43 +102,93 @@ def _raw(lines: list[str], delimiter: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(delimiter)] for line in lines[:200]]
 
 
-def _cells(block: Block, layout: _Layout) -> list[Floats] | None:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a block: where they begin and stop, the columns so far, and which rows these hold (None: none yet,
+    for there are quotes)."""
+
+    block: Block
+    begins: Places
+    stops: Places
+    columns: list[Floats]
+    regular: Flags | None
+
+
+def _rows_of(block: Block, layout: _Layout) -> _Rows:
+    """Reads all rows that are regular."""
+    begins, stops, runs = block.lines()
+    columns = [np.full(len(begins), BLANK) for _ in layout.used]
+    quoted = b'"' in block.data
+    return _Rows(
+        block, begins, stops, columns, None if quoted else _regular(block, layout, begins, stops, runs, columns)
+    )
+
+
+def _cells(rows: _Rows, layout: _Layout) -> list[Floats] | None:
     """The used columns of a block of lines; None where a quoted cell holds a line break."""
-    if b'"' in block.data:
-        return _slowly(block.data[AHEAD:-BEHIND], layout)
-    width = len(layout.header)
-    cuts = np.flatnonzero((block.kinds == ord(layout.delimiter)) | (block.kinds == 10))
-    ends = np.flatnonzero(block.kinds[cuts] == 10)
-    begins = np.concatenate([[-1], ends[:-1]])
-    regular = ends - begins == width
-    found = [np.full(len(ends), BLANK) for _ in layout.used]
-    first = begins[regular] + 1
-    before, begin = cuts[np.maximum(first - 1, 0)] + 1, block.marks[cuts[np.maximum(first - 1, 0)]] + 1
-    if len(first) and first[0] == 0:
-        before[0], begin[0] = AHEAD, AHEAD
-    comment = block.words[begin] & np.uint64(0xFF) == ord("#")
-    for column, place in zip(found, layout.used, strict=True):
-        last = cuts[first + place]
-        if place:
-            before, begin = cuts[first + place - 1] + 1, block.marks[cuts[first + place - 1]] + 1
-        values = _column(block, begin, before, last, layout, place)
-        column[regular] = np.where(comment, BLANK, values) if comment.any() else values
-    keep = np.ones(len(ends), dtype=bool)
-    for row in np.flatnonzero(~regular).tolist():
-        stop = block.marks[cuts[ends[row]]]
-        start = block.marks[cuts[begins[row]]] + 1 if begins[row] >= 0 else AHEAD
-        keep[row] = _ragged(block.data[start:stop], layout, row, found)
-    return found if keep.all() else [column[keep] for column in found]
+    if rows.regular is None:
+        return _slowly(rows.block.data[AHEAD:-BEHIND], layout)
+    keep = np.ones(len(rows.begins), dtype=bool)
+    for row in np.flatnonzero(~rows.regular).tolist():
+        line = rows.block.data[rows.begins[row] : rows.stops[row] - 1]
+        keep[row] = _ragged(line, layout, row, rows.columns)
+    return rows.columns if keep.all() else [column[keep] for column in rows.columns]
 
 
-def _column(block: Block, begin: Places, before: Places, last: Places, layout: _Layout, place: int) -> Floats:
-    """The numbers between `begin` and the marks `last`, with Python's help for every cell that is no plain number."""
-    values, mark, fine = read_numbers(block, begin, before, layout.point)
-    stop = block.marks[last]
-    behind = (mark == last) | ((mark == last - 1) & (block.kinds[mark] == 13))
-    for i in np.flatnonzero(~(fine & behind)).tolist():
-        values[i] = _cell(block.data[begin[i] : stop[i]].decode("utf-8", "replace"), layout, place)
-    return values
+def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, runs: Places, found: list[Floats]) -> Flags:
+    """Fills the rows that are nothing but numbers and blanks, and words in columns of words. Which rows these are."""
+    ends = stops - 1 - (block.bytes[stops - 2] == 13)
+    rows = np.flatnonzero((begins < ends) & (block.bytes[begins] != ord("#")))
+    at, ends, runs = begins[rows], ends[rows], runs[rows]
+    separators = np.flatnonzero(block.bytes == ord(layout.delimiter)) if len(layout.used) < len(layout.header) else None
+    for place in range(len(layout.header)):
+        if place in layout.used:
+            values, behind, runs = _column(block, at, runs, ends, layout)
+        else:
+            values, behind = None, _next(separators, at, ends)
+            runs = np.searchsorted(block.runs, behind)
+        good = (behind == ends) | (block.bytes[behind] == ord(layout.delimiter))
+        if not good.all():
+            rows, behind, runs, ends = rows[good], behind[good], runs[good], ends[good]
+            values = values if values is None else values[good]
+        if values is not None:
+            found[layout.used.index(place)][rows if len(rows) < len(begins) else slice(None)] = values
+        at = np.minimum(behind + 1, ends)
+    whole = np.zeros(len(begins), dtype=bool)
+    whole[rows[at == ends]] = True
+    return whole
+
+
+def _column(block: Block, at: Places, runs: Places, ends: Places, layout: _Layout) -> tuple[Floats, Places, Places]:
+    """The cells that begin at each place: their values, BLANK for none, the places behind them and the next runs."""
+    if (blank := block.bytes[at] == 32).any():
+        at = at + (blank & (at < ends))
+    values, behind, runs, fine = read_numbers(block, at, runs, layout.point)
+    if not fine.all():
+        behind, values = np.where(fine, behind, at), np.where(fine, values, BLANK)
+        _specials(block, np.flatnonzero(~fine & (at < ends)), values, behind)
+    after = block.bytes[behind]
+    if (more := (after == 32) | (after == ord("%"))).any():
+        behind = behind + (more & (behind < ends))
+    return values, behind, runs
+
+
+def _specials(block: Block, cells: Places, values: Floats, behind: Places) -> None:
+    """Reads "nan", "-inf", "None" and the like, however many there are."""
+    word = block.around(behind[cells], 8)[:, 0] | np.uint64(0x2020202020202020)
+    for text, value in _SPECIALS:
+        same = word & np.uint64((1 << 8 * len(text)) - 1) == np.uint64(int.from_bytes(text, "little"))
+        values[cells[same]] = value
+        behind[cells[same]] += len(text)
+        cells, word = cells[~same], word[~same]
+
+
+def _next(separators: Places | None, at: Places, ends: Places) -> Places:
+    """The next separator at or after each place, within its row."""
+    if separators is None or len(separators) == 0:
+        return ends
+    place = np.searchsorted(separators, at)
+    return np.where(place < len(separators), np.minimum(separators[np.minimum(place, len(separators) - 1)], ends), ends)
 
 
 def _cell(text: str, layout: _Layout, place: int) -> float:

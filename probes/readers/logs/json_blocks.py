@@ -105,8 +105,8 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
             return None
         file.seek(0)
         count = bad = 0
-        for block in number_blocks(file, progress, path):
-            lines, cut = shapes.sort(block), False
+        for sorted_lines in number_blocks(file, progress, path, shapes.sort):
+            lines, cut = shapes.learn(sorted_lines), False
             for found in lines.matched:
                 _add(found.plan, found.lines + count, found.numbers)
             for place in lines.others.tolist():

@@ -10,13 +10,16 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ...artifacts import Floats
-from .numerals import AHEAD, Block, Flags, Places, read_numbers
+from .numerals import BEHIND, Block, Flags, Places, read_numbers
 
 SLOT = re.compile(rb"(?:(?<![\w.])[-+])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 T = TypeVar("T")
 Cut = Callable[[bytes], Iterable[tuple[int, int]]]
 MOST_SLOTS = 200
 MOST_TEMPLATES = 64
+WINDOW = 48
+"""Bytes that are compared after one look at a place."""
+_DIGITS = re.compile(rb"\d+")
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
 
 
@@ -28,31 +31,30 @@ class Template:
     wanted: list[bool] = field(default_factory=list, compare=False)
     """Which numbers are read; all where it is empty. It may be changed while a file is read."""
 
-    def match(self, block: Block, begin: Places, mark: Places) -> tuple[Places, list[Floats]]:
+    def match(self, block: Block, begin: Places, run: Places) -> tuple[Places, list[Floats]]:
         """Which lines have this shape, and those of their numbers that are wanted.
 
         Args:
-            begin: where lines begin; `mark`: the index of the first mark at or after it.
+            begin: where lines begin; `run`: the index of the first run of digits that ends behind it.
 
         Returns:
             places in `begin` of the lines that match, and for each wanted number of the template their values.
         """
-        rows, found = np.arange(len(begin)), list[Floats]()
+        rows, found, some = np.arange(len(begin)), list[Floats](), list(self.wanted)
         for place, literal in enumerate(self.literals):
             same = _same(block, begin, literal)
             if not same.all():
-                rows, begin, mark, found = rows[same], begin[same], mark[same], [v[same] for v in found]
+                rows, begin, run, found = rows[same], begin[same], run[same], [v[same] for v in found]
             if len(rows) == 0:
                 return rows, []
-            begin, mark = begin + len(literal), mark + sum(not 48 <= c <= 57 for c in literal)
+            begin, run = begin + len(literal), run + len(_DIGITS.findall(literal))
             if place == len(self.literals) - 1:
                 break
-            wanted = not self.wanted or self.wanted[place]
-            values, mark, fine = read_numbers(block, begin, mark, wanted=wanted)
-            begin = block.marks[mark]
+            wanted = not some or some[place]
+            values, begin, run, fine = read_numbers(block, begin, run, wanted=wanted)
             if not fine.all():
-                rows, begin, mark, found = rows[fine], begin[fine], mark[fine], [v[fine] for v in found]
-                values = values[fine]
+                rows, begin, run, found = rows[fine], begin[fine], run[fine], [v[fine] for v in found]
+                values = values[fine] if wanted else values
             if wanted:
                 found.append(values)
         return rows, found
@@ -60,13 +62,14 @@ class Template:
 
 def _same(block: Block, begin: Places, literal: bytes) -> Flags:
     """Whether the literal stands at each place."""
-    same = begin + len(literal) <= len(block.data) - 8
-    for at in range(0, len(literal), 8):
-        piece = literal[at : at + 8]
-        words = block.words[np.minimum(begin + at, len(block.words) - 1)]
-        if len(piece) < 8:
-            words &= _MASKS[len(piece)]
-        same &= words == np.uint64(int.from_bytes(piece, "little"))
+    same = begin + len(literal) <= len(block.data) - BEHIND
+    for at in range(0, len(literal), WINDOW):
+        piece = literal[at : at + WINDOW]
+        words = block.around(np.minimum(begin + at, len(block.data) - BEHIND), -(-len(piece) // 8) * 8)
+        for i in range(words.shape[1]):
+            part = piece[8 * i : 8 * i + 8]
+            word = words[:, i] if len(part) == 8 else words[:, i] & _MASKS[len(part)]
+            same &= word == np.uint64(int.from_bytes(part, "little"))
     return same
 
 
@@ -101,14 +104,16 @@ class Matched(Generic[T]):
 
 @dataclass(slots=True)
 class Sorted(Generic[T]):
-    """The lines of a block: how many, those of known shapes, the places of the others."""
+    """The lines of a block: how many, those of known shapes, the places of the others, how many shapes were tried."""
 
     count: int
     matched: list[Matched[T]]
     others: Places
+    tried: int
     block: Block
     begins: Places
     stops: Places
+    runs: Places
 
     def line(self, place: int) -> bytes:
         """One line, with its end."""
@@ -116,59 +121,57 @@ class Sorted(Generic[T]):
 
 
 class Shapes(Generic[T]):
-    """The templates learnt so far. `learn` says what a shape means, None where only the line itself can say it."""
+    """The templates learnt so far. `meaning` says what a shape means, None where only the line itself can say it."""
 
-    def __init__(self, learn: Callable[[Template, bytes], T | None], cut: Cut = slots) -> None:
-        self._learn, self._cut = learn, cut
+    def __init__(self, meaning: Callable[[Template, bytes], T | None], cut: Cut = slots) -> None:
+        self._meaning, self._cut = meaning, cut
         self._known: list[tuple[Template, T]] = []
         self._tries = 0
 
     def sort(self, block: Block) -> Sorted[T]:
-        """The lines of a block by their shapes; new shapes are learnt on the way."""
-        ends = np.flatnonzero(block.kinds == 10)
-        marks = np.concatenate([[AHEAD], ends[:-1] + 1])
-        begins = np.concatenate([[AHEAD], block.marks[ends[:-1]] + 1])
-        stops = block.marks[ends] + 1
-        left, found = np.arange(len(ends)), list[Matched[T]]()
-        for template, plan in self._known:
-            left = self._take(block, begins, marks, left, template, plan, found)
-        place = 0
+        """The lines of a block by the shapes that are known by now. May be done in another thread."""
+        begins, stops, runs = block.lines()
+        lines = Sorted[T](len(begins), [], np.arange(len(begins)), 0, block, begins, stops, runs)
+        self._known_ones(lines)
+        return lines
+
+    def learn(self, lines: Sorted[T]) -> Sorted[T]:
+        """The lines of a block by all shapes; new shapes are learnt on the way."""
+        self._known_ones(lines)
+        left, place = lines.others, 0
         while place < len(left) and self._tries < MOST_TEMPLATES:
-            line = block.data[begins[left[place]] : stops[left[place]]]
-            if (shape := self._shape(line)) is None:
-                self._tries += bool(line.strip())
+            if (shape := self._shape(lines.line(left[place]))) is None:
+                self._tries += bool(lines.line(left[place]).strip())
                 place += 1
                 continue
             self._tries += 1
             self._known.append(shape)
-            more = self._take(block, begins, marks, left[place:], *shape, found)
+            more = self._take(lines, left[place:], *shape)
             stuck = len(more) == len(left) - place  # the line does not even match itself
             left = np.concatenate([left[:place], more])
             place += stuck
-        return Sorted(len(ends), found, left, block, begins, stops)
+        lines.others = left
+        return lines
+
+    def _known_ones(self, lines: Sorted[T]) -> None:
+        for template, plan in self._known[lines.tried :]:
+            lines.others = self._take(lines, lines.others, template, plan)
+            lines.tried += 1
 
     def _shape(self, line: bytes) -> tuple[Template, T] | None:
         template = template_of(line, self._cut(line)) if line.strip() else None
-        plan = self._learn(template, line) if template is not None else None
+        plan = self._meaning(template, line) if template is not None else None
         return None if template is None or plan is None else (template, plan)
 
     @staticmethod
-    def _take(
-        block: Block,
-        begins: Places,
-        marks: Places,
-        left: Places,
-        template: Template,
-        plan: T,
-        found: list[Matched[T]],
-    ) -> Places:
-        """Moves the lines of one shape from `left` to `found`."""
+    def _take(lines: Sorted[T], left: Places, template: Template, plan: T) -> Places:
+        """Moves the lines of one shape from `left` to those that are matched."""
         if len(left) == 0:
             return left
-        rows, numbers = template.match(block, begins[left], marks[left])
+        rows, numbers = template.match(lines.block, lines.begins[left], lines.runs[left])
         if len(rows) == 0:
             return left
-        found.append(Matched(left[rows], plan, numbers))
+        lines.matched.append(Matched(left[rows], plan, numbers))
         rest = np.ones(len(left), dtype=bool)
         rest[rows] = False
         return left[rest]

@@ -44,6 +44,10 @@ class _Shape:
     last: tuple[int, bytes] | None = None
     plan: list[int] = field(default_factory=list)
 
+    def wanted(self, numbers: list[Floats]) -> list[Floats]:
+        """The planned ones of a line's numbers: lines that were read before there was a plan have all."""
+        return numbers if len(numbers) == self.table.width else [numbers[i] for i in self.plan]
+
 
 class _Copy:
     """The short copy of a file while it is being made."""
@@ -66,7 +70,7 @@ class _Copy:
         edges = self._edges(lines)
         for found in lines.matched:
             shape = found.plan
-            shape.table.add((found.lines + first).astype(float), found.numbers)
+            shape.table.add((found.lines + first).astype(float), shape.wanted(found.numbers))
             wanted = (np.arange(shape.count, shape.count + len(found.lines)) % shape.every) == 0
             shape.count += len(found.lines)
             for place in found.lines[wanted].tolist():
@@ -124,8 +128,8 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
         if b"\0" in file.read(65_536):
             return None
         file.seek(0)
-        for block in number_blocks(file, progress, path, _last_states):
-            found = shapes.sort(block)
+        for sorted_lines in number_blocks(file, progress, path, shapes.sort, _last_states):
+            found = shapes.learn(sorted_lines)
             copy.add(found, lines)
             lines += found.count
             if not looked and file.tell() >= LARGE:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from .common import add_files, knowledge_base, worker
 
 if TYPE_CHECKING:
+    from knowledge.load import KnowledgeBase
+
     from ..consult import Consult
     from ..watch import Change, Said, Watch
 
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
 
     watch, before, last_change, readable = Watch(), None, time.monotonic(), False
     trouble, base = "", knowledge_base(args)
+    if sys.stderr.isatty():
+        sys.stderr.write(f"watching every {args.every:g} s; I speak when a verdict changes; Ctrl-C ends\n")
     index = Index(base)
     with worker(args) as process:
         try:
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
                         trouble = problem
                         tell_problem(problem, args.jsonl)
                     for change in watch.changes(seen) if seen is not None else []:
-                        tell(change, args.jsonl)
+                        tell(base, change, args.jsonl)
                 if args.until_confirmed and watch.confirmed:
                     break
                 if args.idle is not None and time.monotonic() - last_change > args.idle:
@@ -78,8 +82,9 @@ def look(session: Consult, args: argparse.Namespace) -> tuple[dict[str, Said] | 
     return seen, ""
 
 
-def tell(change: Change, as_json: bool) -> None:
-    """One line for one change."""
+def tell(base: KnowledgeBase, change: Change, as_json: bool) -> None:
+    """One line for one change; in a terminal with its bell where something is confirmed."""
+    from ..say import name_of
     from ..visible import visible
 
     if as_json:
@@ -88,7 +93,8 @@ def tell(change: Change, as_json: bool) -> None:
         return
     now = {"confirmed": "confirmed", "suspected": "suspected", "nothing": "no longer " + change.was}[change.now]
     reason = f": {visible(change.because, 400)}" if change.because else ""
-    print(f"{_clock()}  {change.diagnosis.replace('-', ' ')} {now}{reason}", flush=True)
+    bell = "\a" if change.now == "confirmed" and sys.stdout.isatty() else ""
+    print(f"{_clock()}  {name_of(base, change.diagnosis)}: {now}{reason}{bell}", flush=True)
 
 
 def tell_problem(problem: str, as_json: bool) -> None:

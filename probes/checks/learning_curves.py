@@ -18,8 +18,9 @@ Thresholds and sources
     criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x (q90 1.06),
     overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. underfitting: train and validation loss both
     within 0.95-1.2 x ln C after 5 points. divergence: loss >= 10 x its start (suspected from 1.5 x). Jumps alone are
-    no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x. unscaled-inputs: a
-    loss above 1e6 that moves by less than a tenth, not of a classifier: suspected.
+    no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x and six standard
+    deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that moves by less than a
+    tenth, not of a classifier: suspected.
 
 Reads
     Logs with a training or validation loss (or accuracies); the checkpoint's head for the number of classes.
@@ -284,7 +285,7 @@ def jumps(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     y = finite(known.main)
     if known.main is None or known.games or len(y) < 20 or y.min() <= 0:
         return []
-    factor = max(3.0, 1 + 10 * curves.jitter(y))
+    factor = curves.spike_factor(y)
     found = [i for i in curves.spikes(y, factor) if y[i] > 0.05 * curves.ends(y)[0]]
     if not found:
         return [] if curves.spikes(y, 2.0) else [_no_jumps(known.main)]

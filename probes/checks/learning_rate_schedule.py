@@ -138,7 +138,7 @@ def jumps_at_the_peak(schedule: Schedule, known: Outcome) -> list[Verdict]:
     y = finite(known.main)
     if known.main is None or known.games or len(y) < 20 or y.min() <= 0 or schedule.constant:
         return []
-    found = curves.spikes(y, max(3.0, 1 + 10 * curves.jitter(y)))
+    found = curves.spikes(y, curves.spike_factor(y))
     high = schedule.rate >= 0.8 * schedule.peak
     there = [i for i in found if high[min(len(high) - 1, i * len(high) // len(y))]]
     if len(found) < 3 or len(there) <= len(found) / 2 or float(high.mean()) > 0.5:

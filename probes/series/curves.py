@@ -126,6 +126,18 @@ def jitter(y: Floats) -> float:
     return float(np.median(np.abs(np.diff(half)))) / level if len(half) > 1 and level > 0 else 0.0
 
 
+def spike_factor(y: Floats) -> float:
+    """How many times its level a value of a positive curve must reach to be no noise: 3, or six standard deviations.
+
+    They are of log(value / median of the five before), robustly: a loss of single batches may double by chance alone.
+    """
+    if len(y) < 12 or np.min(y) <= 0:
+        return 3.0
+    before = np.median(np.lib.stride_tricks.sliding_window_view(y[:-1], 5), axis=1)
+    ratios = np.log(y[5:] / before)
+    return max(3.0, math.exp(6 * 1.4826 * float(np.median(np.abs(ratios - np.median(ratios))))))
+
+
 def spikes(y: Floats, factor: float) -> list[int]:
     """Indices after the first fifth where the curve jumps above `factor` x the median of the five values before and
     later comes back below it: jumps that pass."""

@@ -73,3 +73,12 @@ def test_a_thinned_curve_keeps_its_spike_and_its_nan():
     assert len(kept) <= 1000
     assert {50_123, 70_456, 0, 99_999} <= set(kept.tolist())
     assert curves.thinned(y[:500], 1000).tolist() == list(range(500))
+
+
+def test_a_loss_of_noisy_batches_needs_a_higher_jump_than_a_smooth_one() -> None:
+    random = np.random.default_rng(0)
+    smooth, noisy = (np.exp(size * random.normal(size=2000)) for size in (0.02, 0.4))
+    assert curves.spike_factor(smooth) == 3
+    assert not curves.spikes(noisy, curves.spike_factor(noisy))
+    noisy[1500] = 60
+    assert curves.spikes(noisy, curves.spike_factor(noisy)) == [1500]

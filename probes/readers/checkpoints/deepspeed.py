@@ -22,7 +22,8 @@ from .archive import Archive
 from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
 from .lazy import LazyTensor, Room, Storage, dense, itemsize, overlapping, shown, tensor
-from .optimizer_state import optimizer_kind, step_count
+from .optimizer_kinds import optimizer_kind
+from .optimizer_state import step_count
 from .span import Span
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip

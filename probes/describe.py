@@ -11,6 +11,7 @@ from .errors import Unreadable
 from .finding import plain
 from .names import direction
 from .saved import statistics
+from .saved.layers import floating
 from .saved.reading import gather
 
 
@@ -69,7 +70,7 @@ def count_nonfinite(checkpoint: Checkpoint) -> tuple[int, list[str]]:
     """(elements that are NaN or infinite, sentences about unreadable tensors). Shared numbers are read once."""
     total, problems, numbers = 0, list[str](), statistics.of(checkpoint)
     for name, tensor in checkpoint.tensors.items():
-        if not tensor.dtype.startswith(("float", "bfloat", "complex")):
+        if not (floating(tensor) or tensor.dtype.startswith("complex")):
             continue
         try:
             total += numbers.values(tensor).bad

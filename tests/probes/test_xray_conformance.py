@@ -95,12 +95,9 @@ def trainer(folder, model, optimizer):
 
 
 def safetensors(folder, model, optimizer):
-    """This format sorts the names, so that only the optimizer can tell which is which."""
-    named = [(n, p) for n, p in model.named_parameters()]
+    """This format sorts the names, and the order of the modules is found again."""
     save_file(model.state_dict(), folder / "model.safetensors")
-    saved = optimizer.state_dict()
-    saved["param_groups"][0]["param_names"] = [n for n, _ in named]
-    torch.save(saved, folder / "optimizer.pt")
+    torch.save(optimizer.state_dict(), folder / "optimizer.pt")
 
 
 FORMS = {"plain": plain, "lightning": lightning, "trainer": trainer, "safetensors": safetensors}

@@ -15,6 +15,7 @@ from .bundle import simplify
 from .lazy import LazyTensor
 from .optimizer_kinds import optimizer_kind
 from .quantised import Quantised, dequantised, plain
+from .registration import registered
 from .torch_values import scalar
 
 SETTLES = (
@@ -67,12 +68,19 @@ def read_optimizer(
     return OptimizerState(kind, kind_from, options, found, mapping, note, key)
 
 
-def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor]) -> OptimizerState:
-    """The same optimizer with the names of a model that was saved in another file."""
+def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor], in_order: bool) -> OptimizerState:
+    """The same optimizer with the names of a model that was saved in another file.
+
+    Args:
+        in_order: whether that file kept the order in which the parameters were registered.
+    """
     if optimizer.mapping != "ambiguous":
         return optimizer
     model = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, LazyTensor)}
-    names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+    if in_order or not model:
+        names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+    else:
+        names, mapping, note = _sorted_names(optimizer, model)
     named = tuple(replace(p, name=name) for p, name in zip(optimizer.parameters, names, strict=True))
     return replace(optimizer, parameters=named, mapping=mapping, mapping_note=note)
 
@@ -158,6 +166,24 @@ def match_names(
             if _fits(order, model, shapes):
                 return list(order), "order", _partial(order, shapes)
     return _by_shape(models, parameters, shapes)
+
+
+def _sorted_names(optimizer: OptimizerState, model: dict[str, LazyTensor]) -> tuple[Names, str, str]:
+    """Names of a file that sorted them, where the shapes of the states leave no choice."""
+    known, groups = _parameter_names(model, None), [list[Shape | None]() for _ in optimizer.groups]
+    for parameter in optimizer.parameters:
+        groups[parameter.group].append(parameter.shape)
+    held = [group for group in groups if group]
+    found = registered({name: model[name].shape for name in known}, held)
+    if found is None:
+        found = _unique_shapes(known, model, [p.shape for p in optimizer.parameters])
+    certain = sum(n is not None for n in found)
+    if certain == len(found):
+        return found, "order", ""
+    note = (
+        f"the weights' file sorted its names; the states' shapes tell {certain} of {len(found)} for certain; {SETTLES}"
+    )
+    return found, "shapes" if certain else "ambiguous", note
 
 
 def _orders(model: dict[str, LazyTensor], known: list[str] | None) -> Iterator[list[str]]:

@@ -185,9 +185,11 @@ def _frozen(heads: list[dict[Any, Any]], stage: int) -> dict[str, LazyTensor]:
     if not isinstance(shapes, dict) or not all(isinstance(table, dict) for table in tables):
         return {}
     found: dict[str, LazyTensor] = {}
+    held = {str(i): {n: t for n, t in table.items() if isinstance(t, LazyTensor)} for i, table in enumerate(tables)}  # type: ignore[union-attr]
+    Bundle(held).limit_views()
     for name, shape in _shapes(shapes).items():
         runs = [table.get(name) for table in (tables if stage == 3 else tables[:1]) if isinstance(table, dict)]
-        if not all(isinstance(run, LazyTensor) and run.contiguous for run in runs):
+        if not all(isinstance(run, LazyTensor) and run.contiguous and not run.fault for run in runs):
             continue
         flat = [tensor(r.storage, (r.numel,), (1,), r.offset, r.dtype) for r in runs]  # type: ignore[union-attr]
         found[name] = _joined(name, shape, cut(flat, 0, math.prod(shape)))

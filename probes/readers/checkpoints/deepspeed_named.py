@@ -27,6 +27,7 @@ from .torch_zip import is_torch, read_torch_zip
 
 _LAYER = re.compile(r"^layer_(\d+)-(?:model_(\d+)-)?model_states\.pt$")
 GROUPS = "optimizer_state.pt"
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 def universal_folder(file: Path) -> Path | None:
@@ -46,7 +47,7 @@ def read_universal(folder: Path, files: list[Path], models: list[Path]) -> Check
     """One checkpoint of zero/NAME/*.pt; `models` are the folder's *_model_states.pt. Raises Unreadable."""
     try:
         return _universal(folder, files, models)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+    except _MALFORMED as error:
         why = f"its parts do not hold what they should ({shown(str(error))})"
         raise Unreadable(why, str(folder), "convert it again with DeepSpeed's ds_to_universal.py") from error
 
@@ -106,6 +107,14 @@ def _optimizer(saved: dict[Any, Any], states: list[ParameterState]) -> Optimizer
 
 def read_layers(folder: Path, files: list[Path]) -> Checkpoint:
     """A pipeline's layers as one model, slices of a layer under names of their own. Raises Unreadable."""
+    try:
+        return _layers(folder, files)
+    except _MALFORMED as error:
+        why = f"its layers do not hold what they should ({shown(str(error))})"
+        raise Unreadable(why, str(folder), "copy or save them again") from error
+
+
+def _layers(folder: Path, files: list[Path]) -> Checkpoint:
     known = sorted((int(m[1]), int(m[2] or 0), f) for f in files if (m := _LAYER.match(f.name)))
     sliced = any(place for _, place, _ in known)
     tensors: dict[str, LazyTensor] = {}

@@ -163,7 +163,8 @@ def _measures(rows: list[Row], share: float | None, last: Checkpoint) -> tuple[M
 def _table(rows: list[Row], what: str) -> Table:
     columns = ("layer", "weights", "gradient", "update", "coherence", "dead", "starved", "never", "training")
     note = (
-        f"weights: times those of a fresh net; gradient: RMS of one entry{what}; update: last step against the weights; "
+        "weights: times those of a fresh net; "
+        f"gradient: RMS of one entry{what}; update: last step against the weights; "
         "coherence of gradients: 0.05 is noise, 1 is one direction; dead, starved, never with a gradient: shares of "
         "units; training: stopped, rate 0, gradients of zero, outside of the optimizer or without state in it; "
         "! is worth a look, !! far from what healthy nets show"

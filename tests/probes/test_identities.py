@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -100,6 +101,7 @@ class ScheduleFree(torch.optim.Optimizer):
                 z.sub_(step)
 
 
+TWO = {"exp_avg": None, "exp_avg_sq": None}
 MAKERS = {
     "adan": lambda p: Adan(p),
     "lamb": lambda p: Lamb(p),
@@ -193,6 +195,23 @@ def test_adans_mean_of_squares_bounds_the_gradient_and_is_not_told_as_one(tmp_pa
     assert not moments.two(last.optimizer.of("0.weight"))  # the agreement of gradients is no identity here
 
 
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        ({"m": None, "v": None, "n": None, "prev_grad": None}, {"betas": (0.02, 0.08, 0.01), "restart_cond": None}),
+        (TWO | {"exp_avg_diff": None, "neg_pre_grad": None}, {"betas": (0.98, 0.92, 0.99), "caution": True}),
+    ],
+)
+def test_of_other_adans_the_last_gradient_is_known_and_the_update_is_not_claimed(tmp_path, keys, options):
+    last = saved_as(tmp_path, keys, options, steps=50)
+    assert (last.optimizer.kind, moments.family(last.optimizer)) == ("adan", "squares")
+    parameter = last.optimizer.of("w.weight")
+    held = parameter.slots["prev_grad" if "prev_grad" in keys else "neg_pre_grad"].array()
+    numbers = statistics.of(last)
+    assert numbers.sums(parameter).norm == pytest.approx(float(np.linalg.norm(held)), rel=1e-6)
+    assert numbers.update_norm(parameter) is None
+
+
 def saved_as(folder, keys: dict, options: dict | None = None, steps: int = 3):
     """The optimizer of a file whose state holds so-called tensors of the weight's shape (or what is given instead)."""
     weight = torch.randn(8, 4)
@@ -201,9 +220,6 @@ def saved_as(folder, keys: dict, options: dict | None = None, steps: int = 3):
     optimizer = {"state": {0: {"step": steps} | state}, "param_groups": [group]}
     torch.save({"model": {"w.weight": weight}, "optimizer": optimizer}, folder / "model.pt")
     return discover([folder]).last
-
-
-TWO = {"exp_avg": None, "exp_avg_sq": None}
 
 
 @pytest.mark.parametrize(

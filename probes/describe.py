@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .artifacts import Artifacts, Checkpoint, Log, Progress, Series
+from .artifacts import Artifacts, Checkpoint, Log, OptimizerState, Progress, Series
 from .errors import Unreadable
 from .finding import plain
 from .names import direction
 from .saved import statistics
+from .saved.layers import floating
+from .saved.moments import family
 from .saved.reading import gather
 
 
@@ -53,6 +55,7 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         nonfinite=nonfinite,
         optimizer=optimizer.kind if optimizer else None,
         optimizer_from=optimizer.kind_from if optimizer else "",
+        optimizer_note=_strange(optimizer) if optimizer else "",
         mapping=optimizer.mapping if optimizer else "",
         mapping_note=optimizer.mapping_note if optimizer else "",
         step=checkpoint.step,
@@ -65,11 +68,19 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     )
 
 
+def _strange(optimizer: OptimizerState) -> str:
+    """A sentence about an optimizer whose state nothing is known of; "" for the others."""
+    if family(optimizer) is not None or not any(p.slots for p in optimizer.parameters):
+        return ""
+    slots = list(dict.fromkeys(key for p in optimizer.parameters for key in p.slots))
+    return f"what its state means is not known ({', '.join(slots[:8])}), so nothing is concluded from it"
+
+
 def count_nonfinite(checkpoint: Checkpoint) -> tuple[int, list[str]]:
     """(elements that are NaN or infinite, sentences about unreadable tensors). Shared numbers are read once."""
     total, problems, numbers = 0, list[str](), statistics.of(checkpoint)
     for name, tensor in checkpoint.tensors.items():
-        if not tensor.dtype.startswith(("float", "bfloat", "complex")):
+        if not (floating(tensor) or tensor.dtype.startswith("complex")):
             continue
         try:
             total += numbers.values(tensor).bad

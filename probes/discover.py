@@ -15,6 +15,7 @@ from .artifacts import Artifacts, Checkpoint, Log, Progress, Script, Unknown
 from .errors import Unreadable
 from .readers.checkpoints.checkpoint import IsData, read_checkpoint
 from .readers.checkpoints.deepspeed import is_deepspeed, is_partition, read_deepspeed
+from .readers.checkpoints.deepspeed_named import is_layer, read_layers, read_universal, universal_folder
 from .readers.checkpoints.folders import is_side_file, join_folders, said
 from .readers.checkpoints.gguf_file import MAGIC as GGUF
 from .readers.checkpoints.keras_file import MAGIC as HDF5
@@ -87,6 +88,7 @@ class _Found:
     logs: list[Log] = field(default_factory=list)
     events: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
     deepspeed: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    universal: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
     indexes: list[Path] = field(default_factory=list)
     data: list[Path] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
@@ -128,8 +130,8 @@ def discover(
             found.unknown.append(Unknown(file, "nested too deeply to be read"))
     for folders in runs_of(found.events).values():
         _take_events([file for folder in folders for file in found.events[folder]], found, progress)
-    for folder, parts in found.deepspeed.items():
-        _take_deepspeed(folder, parts, found)
+    for folder in sorted(found.deepspeed.keys() | found.universal.keys()):
+        _take_deepspeed(folder, found)
     return _artifacts(found, target)
 
 
@@ -192,8 +194,10 @@ def _take(file: Path, found: _Found, progress: Progress | None = None) -> None:
     for known, why in _unsupported(file, head):
         if known:
             raise Unreadable(why.partition("; ")[0], str(file), why.partition("; ")[2])
-    if is_deepspeed(file):
+    if is_deepspeed(file) or is_layer(file):
         found.deepspeed[file.parent].append(file)
+    elif (whole := universal_folder(file)) is not None:
+        found.universal[whole].append(file)
     elif is_events(head):
         found.events[file.parent].append(file)
     elif file.suffix == ".distcp":
@@ -294,14 +298,20 @@ def _take_events(files: list[Path], found: _Found, progress: Progress | None) ->
         found.unknown.extend(Unknown(file, f"{error.what}; {error.do}") for file in files)
 
 
-def _take_deepspeed(folder: Path, files: list[Path], found: _Found) -> None:
-    """A folder of ZeRO partitions as one checkpoint; model files without partitions are read as any other."""
+def _take_deepspeed(folder: Path, found: _Found) -> None:
+    """A folder of ZeRO partitions, of named parts or of layers as one checkpoint; a model file alone is read as any."""
+    files, named = found.deepspeed.get(folder, []), found.universal.get(folder, [])
+    layers = [file for file in files if is_layer(file)]
     try:
-        if any(is_partition(file) for file in files):
+        if named:
+            found.checkpoints.append(read_universal(folder, named, [f for f in files if not is_partition(f)]))
+        elif any(is_partition(file) for file in files):
             found.checkpoints.append(read_deepspeed(folder, files))
-            return
-        for file in files:
-            _take_checkpoint(file, found)
+        elif layers:
+            found.checkpoints.append(read_layers(folder, layers))
+        else:
+            for file in files:
+                _take_checkpoint(file, found)
     except Unreadable as error:
         found.unknown.append(Unknown(folder, f"{error.what}; {error.do}"))
 

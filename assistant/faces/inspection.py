@@ -33,13 +33,17 @@ def checkpoint(artifact: dict[str, Any]) -> Iterator[str]:
     known = [(k, artifact.get(k)) for k in ("optimizer", "step", "epoch")]
     if said := ", ".join(f"{k} {figure(v)}" for k, v in known if v is not None):
         yield f"  {said}"
+    for key in ("optimizer_note", "mapping_note"):
+        if note := artifact.get(key):
+            yield f"  optimizer: {visible(note, 400)}"
     for state in artifact.get("schedulers") or []:
         yield f"  schedule: {values(state, ('last_epoch', 'T_max', 'total_steps', 'total_iters', 'gamma', '_last_lr'))}"
     if scaler := artifact.get("scaler"):
         yield f"  loss scale: {values(scaler, ('scale', '_growth_tracker', 'growth_interval'))}"
-    for key, words in (("unread", "not understood"), ("refused", "asks for, and did not get")):
-        if artifact.get(key):
-            yield f"  {words}: {', '.join(visible(k, 60) for k in artifact[key][:12])}"
+    for key, words, most in (("unread", "not understood", 200), ("refused", "asks for, and did not get", 12)):
+        if names := artifact.get(key):
+            more = f" and {len(names) - most} more" if len(names) > most else ""
+            yield f"  {words}: {', '.join(visible(k, 60) for k in names[:most])}{more}"
 
 
 def values(state: dict[str, Any], keys: tuple[str, ...]) -> str:

@@ -3,14 +3,16 @@
 What it measures
     For every checkpoint: the epoch and step that the file names, the steps that the optimizer has counted (least and
     most of its parameters), the batches that batch norm has counted, how often each scheduler was stepped and how long
-    it is, the learning rate, and the state of the gradient scaler.
+    it is, the learning rate, the state of the gradient scaler, and the gradients that are too small for float16 at it.
 
 Formula
     All are exact counts. A scheduler is stepped once a batch if its count is the optimizer's (within 2 %, as loss
     scaling may skip steps), once an epoch if it is the file's epoch (within 1). From gamma and step size (milestones,
     total_iters) follows the count at which its rate is below 1/1,000 of the start for good. Overflows: a scaler that
     began at 65,536 was halved log2(65,536 / scale) times more often than it was doubled; it is doubled after 2,000
-    updates without overflow.
+    updates without overflow. Too small for float16: of a row of n entries whose v^ (Adam, RMSprop) sum up to q, at
+    least n - q (scale / L)^2 have an RMS gradient that is below L when scaled: L = 2^-14, where float16 begins to
+    lose digits, and 2^-25, below which it rounds to 0. Without a scaler the scale is 1, if weights are in float16.
 
 Thresholds and sources
     A schedule that was gone for more than half of its steps, and a peak that is never reached because a schedule in
@@ -22,10 +24,12 @@ Thresholds and sources
     confirmed where the file itself names epoch or step and the settings are the same. In one file: suspected if two
     counters agree (2 %) and the optimizer's is more than a tenth lower, no whole part of them and no whole number
     an epoch (else gradients may be accumulated). A loss scale below 1 overflowed at any useful scale: numerical-
-    instability suspected, below 2^-10 confirmed. Batch norm's own modes are judged by `batch-norm`.
+    instability suspected, below 2^-10 confirmed. Batch norm's own modes are judged by `batch-norm`. The gradients that
+    float16 loses are told and not judged: how many of them a run can spare was not measured.
 
 Reads
-    Counters, schedulers, scaler and optimizer options of all checkpoints; the weights of two where a count falls.
+    Counters, schedulers, scaler and optimizer options of all checkpoints; the weights of two where a count falls; the
+    last one's second moments where a loss scale is known.
 
 Cannot tell
     SGD counts no steps. Whether a second stage of training was meant to have a new optimizer. Schedules given by a
@@ -39,8 +43,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ..artifacts import Artifacts, Checkpoint, OptimizerState, Progress
+from ..errors import Unreadable
 from ..finding import Cell, Finding, Judgement, Measure, Table, Verdict
 from ..saved import counts
+from ..saved.half_range import Lost, lost
 from ..saved.moments import option
 from ..saved.schedules import GONE, Schedule, schedules
 from ..series.outcome import Outcome, outcome
@@ -296,6 +302,22 @@ def _measures(last: Checkpoint) -> Iterator[Measure]:
         yield Measure("loss scale", scale, threshold="< 1", where=where)
         yield Measure("halvings of the loss scale less doublings, from 65,536", halved, where=where)
         yield Measure("updates since its last overflow or doubling", last.scaler.get("_growth_tracker"), where=where)
+    if (share := _too_small(last, scale)) is not None:
+        at = f"at a loss scale of {scale:g}" if scale else "without a loss scale"
+        yield Measure(f"weights whose gradient float16 rounds to 0 {at}, at least", share.lost, where=where)
+        yield Measure(
+            f"weights whose gradient is below float16's normal range {at}, at least", share.coarse, where=where
+        )
+
+
+def _too_small(last: Checkpoint, scale: float | None) -> Lost | None:
+    """What float16 loses of the gradients: only where there is a scaler, or the weights are in float16."""
+    if scale is None and not any(t.dtype == "float16" for t in last.tensors.values()):
+        return None
+    try:
+        return lost(last, 1.0 if scale is None else scale)
+    except Unreadable:
+        return None
 
 
 def _row(c: Checkpoint) -> tuple[Cell, ...]:

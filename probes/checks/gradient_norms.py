@@ -1,9 +1,10 @@
 """Gradient norms: how large the gradients are from the first layer to the last
 
 What it measures
-    From a checkpoint alone: the RMS gradient of every weight matrix over about the last 1,000 steps (Adam) or the
-    last ten (SGD with momentum), and how it changes with depth. With a target file: the same from one real backward
-    pass, parameters that get no gradient, and tensors that get one although they are no parameters of the model.
+    From a checkpoint alone: the RMS gradient of every weight matrix over about the last 1,000 steps (Adam), the last
+    ten (SGD with momentum) or the last one (Adan), and how it changes with depth. With a target file: the same from
+    one real backward pass, parameters that get no gradient, and tensors that get one although they are no parameters
+    of the model.
 
 Formula
     rho = log10 of the RMS of one entry's gradient: sqrt(sum v^ / numel), v^ = exp_avg_sq / (1 - b2^t) (an identity:
@@ -162,8 +163,8 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
     state = checkpoint.optimizer if checkpoint else None
     if checkpoint is None or state is None:
         return None, "no optimizer state"
-    if moments.family(state) in {"plain", "maximum", None}:
-        return None, "the optimizer keeps no gradients (plain SGD, or of an unknown kind)"
+    if moments.family(state) in {"plain", "maximum", "mixed", None}:
+        return None, "the optimizer keeps no gradients, or not in one way for all (plain SGD, or of an unknown kind)"
     if state.mapping == "ambiguous":
         return None, state.mapping_note or "the optimizer's state cannot be matched by name"
     names, rms, layers = [], [], depth(checkpoint)
@@ -332,12 +333,17 @@ def _measures(seen: Seen, last: Checkpoint | None) -> tuple[Measure, ...]:
             )
         found.append(Measure(f"total gradient norm ({p.source})", p.total, where=where))
         clip = next((c for c in ROUND if abs(p.total / c - 1) < 0.002), None)
-        if clip is not None and p.source == "optimizer-state":
+        if clip is not None and p.source == "optimizer-state" and not _of_one_step(last):
             found.append(Measure("every step looks clipped at a gradient norm of", clip, where=where))
     if seen.pass_ is not None:
         found.append(Measure("loss on the batch", seen.pass_.loss, where=seen.used))
         found.append(Measure("parameters with requires_grad off", len(seen.pass_.frozen)))
     return tuple(found)
+
+
+def _of_one_step(last: Checkpoint | None) -> bool:
+    """Whether the state holds the last gradient, and no mean of several."""
+    return last is not None and last.optimizer is not None and last.optimizer.kind == "adan"
 
 
 def _table(profile: Profile) -> Table:

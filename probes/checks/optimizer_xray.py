@@ -42,7 +42,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, Progress
+from ..artifacts import Artifacts, Checkpoint, OptimizerState, Progress
 from ..finding import Cell, Finding, Judgement, Mark, Measure, Table, Verdict
 from ..saved import statistics
 from ..saved.histories import histories, state_of
@@ -76,7 +76,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     last = artifacts.last
     state = last.optimizer if last else None
     if last is None or state is None or family(state) in {"plain", None} or state.mapping == "ambiguous":
-        why = "no optimizer state" if state is None else state.mapping_note or "an optimizer that keeps no gradients"
+        why = "no optimizer state" if state is None else state.mapping_note or _unread(state)
         needs = "a checkpoint saved with optimizer.state_dict() of Adam, RMSprop or SGD with momentum"
         return Finding("optimizer-xray", f"optimizer x-ray: {why}", "could-not-check", needs=needs)
     rows = gather(last, progress)
@@ -87,8 +87,14 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         f"optimizer x-ray of {len(rows)} layers",
         verdicts=(verdict,) if verdict else (),
         measures=_measures(rows, share, last),
-        tables=(_table(rows),),
+        tables=(_table(rows, " of the last step" if state.kind == "adan" else ""),),
     )
+
+
+def _unread(state: OptimizerState) -> str:
+    if family(state) == "plain" or not any(p.slots for p in state.parameters):
+        return "an optimizer that keeps no gradients"
+    return f"the state of this optimizer ({state.kind or 'of an unknown kind'}) is not understood"
 
 
 def gather(checkpoint: Checkpoint, progress: Progress) -> list[Row]:
@@ -154,10 +160,11 @@ def _measures(rows: list[Row], share: float | None, last: Checkpoint) -> tuple[M
     return tuple(Measure(name, value, threshold=limit, where=where) for name, value, limit in told if value is not None)
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(rows: list[Row], what: str) -> Table:
     columns = ("layer", "weights", "gradient", "update", "coherence", "dead", "starved", "never", "training")
     note = (
-        "weights: times those of a fresh net; gradient: RMS of one entry; update: last step against the weights; "
+        "weights: times those of a fresh net; "
+        f"gradient: RMS of one entry{what}; update: last step against the weights; "
         "coherence of gradients: 0.05 is noise, 1 is one direction; dead, starved, never with a gradient: shares of "
         "units; training: stopped, rate 0, gradients of zero, outside of the optimizer or without state in it; "
         "! is worth a look, !! far from what healthy nets show"

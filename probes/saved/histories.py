@@ -64,8 +64,18 @@ def histories(checkpoint: Checkpoint) -> tuple[list[History], str]:
     if state.mapping in {"order", "shapes"} and len(state.parameters) < len(model) and not one_way(state, model):
         lacking = len(model) - len(state.parameters)
         return [], f"the optimizer lacks {lacking} of {len(model)} parameters, and their shapes do not tell which"
+    known = [layer for layer in found if not _unnamed(checkpoint, state, layer)]
+    if not known:
+        return [], state.mapping_note
     reference = _liveliest(checkpoint, state)
-    return [_history(checkpoint, state, layer, reference) for layer in found], ""
+    return [_history(checkpoint, state, layer, reference) for layer in known], ""
+
+
+def _unnamed(checkpoint: Checkpoint, state: OptimizerState, layer: Layer) -> bool:
+    """Whether a layer's state may be one of those that have no name."""
+    if state.mapping != "shapes" or state_of(checkpoint, state, layer.weight) is not None:
+        return False
+    return any(p.name is None and p.shape in {None, layer.weight.shape} for p in state.parameters)
 
 
 def distinct(checkpoint: Checkpoint) -> dict[Hashable, Tensor]:

@@ -14,9 +14,13 @@ does not hold stays NaN (no gradient) or None (no update): nothing is estimated.
     SGD with momentum       the buffer: the agreeing part      -           the buffer
     Lion                    exp_avg: the agreeing part         -           a sign for every entry
     Muon                    the buffer: the agreeing part      -           no: it is made orthogonal first
+    LAMB                    as Adam                            m^          no: scaled by a ratio of norms
+    Adan                    the last one; n only where it is 0 -           (m^ + b2 d^) / (sqrt n^ + eps) (`adan`)
+    schedule-free Adam      exp_avg_sq / (1 - b2^k)            -           no
 
-Sources: the optimizers' own update rules in PyTorch 2.13, transformers and lion-pytorch. Adan's second moment holds
-differences of gradients too, and is left out.
+Sources: the optimizers' own update rules in PyTorch 2.13, transformers, timm, lion-pytorch, schedule_free and Adan's
+authors' repository. Others with tensors of these names (SOAP's in a turned basis, Prodigy's scaled, ADOPT's average
+of updates, AdaBelief's variance) are not read.
 """
 
 from __future__ import annotations
@@ -25,9 +29,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
-from .moments import ADAM, betas, buffer, coupled, option, options
+from .adan import Adan
+from .moments import ADAM, KINDS, betas, buffer, coupled, option, options
 from .sums import Adam, add_momentum, add_ratio, add_row_means, add_signs, add_squares
 
 Adder = Callable[..., Sequence[Floats | None]]
@@ -55,7 +61,11 @@ class Rule:
 def rule(state: OptimizerState, parameter: ParameterState, weight: Tensor | None) -> Rule | None:
     """The rule for one parameter; None where its state is of no kind that is known here."""
     slots, group = parameter.slots, options(state, parameter)
-    if set(ADAM) <= set(slots):
+    if state.kind not in KINDS:
+        return None
+    if state.kind == "adan":
+        return _adan(state, parameter)
+    if set(ADAM) <= set(slots) and state.kind != "adafactor":  # whose exp_avg is a mean of updates
         return _adam(state, parameter, weight) if parameter.step else None
     if "exp_inf" in slots and "exp_avg" in slots and parameter.step:
         bias = 1 - betas(group)[0] ** parameter.step
@@ -68,7 +78,8 @@ def rule(state: OptimizerState, parameter: ParameterState, weight: Tensor | None
     if (rows := slots.get("row_var") or slots.get("exp_avg_sq_row")) is not None:
         return _factored(parameter, rows, weight)
     if (whole := slots.get("variance") or slots.get("exp_avg_sq")) is not None:
-        return Rule((whole,), partial(add_squares, scale=1.0), None)
+        bias = 1 - betas(group)[1] ** (parameter.step or 1e9) if state.kind == "schedule-free" else 1.0
+        return Rule((whole,), partial(add_squares, scale=1 / bias), None)
     held = buffer(parameter)
     return _buffer(state, parameter, held, weight) if held is not None else None
 
@@ -85,13 +96,32 @@ def _adam(state: OptimizerState, parameter: ParameterState, weight: Tensor | Non
     return Rule(tuple(sources), add, _adams_update(state, parameter))
 
 
+def _adan(state: OptimizerState, parameter: ParameterState) -> Rule | None:
+    """The authors' own and timm's keep the betas as decays; lucidrains' keeps 1 - b, and its rules vary by version."""
+    slots, group = parameter.slots, options(state, parameter)
+    last, square = slots.get("neg_pre_grad", slots.get("prev_grad")), slots.get("exp_avg_sq", slots.get("n"))
+    if last is None or square is None or not parameter.step:
+        return None
+    rates: Any = group.get("betas")
+    told = isinstance(rates, list | tuple) and len(rates) == 3 and all(isinstance(b, int | float) for b in rates)
+    b1, b2, b3 = rates if told else (0.98, 0.92, 0.99)
+    add = Adan(b1, b2, b3, option(group, "eps", 1e-8), parameter.step).add
+    means = [slots[key] for key in ("exp_avg", "exp_avg_diff") if key in slots]
+    if len(means) < 2 or not told or group.get("caution"):
+        return Rule((last, square), add, None)
+    return Rule((last, square, *means), add, 1.0)
+
+
 def _adams_update(state: OptimizerState, parameter: ParameterState) -> float | None:
-    """1 for Adam; RAdam's rectification; None for NAdam, and for RAdam's first steps, which leave v out."""
-    if state.kind == "nadam":
+    """1 for Adam; RAdam's rectification; None where it also holds the last gradient (NAdam), is scaled by norms (LAMB),
+    masked or not corrected for its start, and for RAdam's first steps, which leave v out."""
+    group = options(state, parameter)
+    uncorrected = any(group.get(name) is False or group.get(name) == 0 for name in ("bias_correction", "correct_bias"))
+    if state.kind in {"nadam", "lamb"} or uncorrected or group.get("caution"):
         return None
     if state.kind != "radam":
         return 1.0
-    b2, t = betas(options(state, parameter))[1], parameter.step or 1.0
+    b2, t = betas(group)[1], parameter.step or 1.0
     most = 2 / (1 - b2) - 1
     now = most - 2 * t * b2**t / (1 - b2**t)
     if now <= 5:

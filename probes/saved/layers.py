@@ -16,9 +16,13 @@ from ..artifacts import Checkpoint, Tensor
 WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "_forward_module.")
 """Prefixes that wrappers (DataParallel, compile, Lightning) put before every name."""
 
-EMBEDDING = re.compile(r"(^|[._])(embed\w*|emb|wte|wpe|tok_\w*|lookup|vocab\w*|pos\w*_emb\w*)([._]|$)", re.IGNORECASE)
+EMBEDDING = re.compile(
+    r"(^|[._])(embd|embed\w*|emb|wte|wpe|tok_\w*|lookup|vocab\w*|pos\w*_emb\w*)([._]|$)", re.IGNORECASE
+)
 RECURRENT = re.compile(r"weight_(ih|hh)(_l\d+)?(_reverse)?$")
 FLOATING = ("float", "bfloat")
+QUANTISED = re.compile(r"(i?q|tq)\d|(mx|nv)fp4")
+"""Types of blocks (GGUF's) that are decoded to floating-point numbers; torch's quint8 is none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ def called(name: str) -> str:
 
 
 def floating(tensor: Tensor) -> bool:
-    """Whether a tensor holds floating-point numbers."""
-    return tensor.dtype.startswith(FLOATING)
+    """Whether a tensor holds floating-point numbers, or is decoded to some."""
+    return tensor.dtype.startswith(FLOATING) or QUANTISED.match(tensor.dtype) is not None
 
 
 def kind_of(name: str, tensor: Tensor) -> str | None:

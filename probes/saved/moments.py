@@ -18,42 +18,55 @@ from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
 from .blocks import squares, together
 
 ADAM = ("exp_avg", "exp_avg_sq")
+TWO_MOMENTS = frozenset(["adam", "adamw", "nadam", "radam", "lamb"])
+"""Kinds whose `exp_avg` and `exp_avg_sq` are means of the gradient and of its square."""
+DECAYED_APART = frozenset(["adamw", "lamb", "lion", "muon", "adan", "adafactor", "schedule-free"])
+"""Kinds whose weight decay never goes through the gradient."""
 
 
 def family(state: OptimizerState) -> str | None:
     """What kind of state it keeps; None if of no kind that is known here.
 
     "adam" (two moments), "momentum" (SGD, Muon, Lion: one average of gradients), "rmsprop" (a decaying mean of squares:
-    RMSprop, Adadelta), "squares" (other sums of squares: Adagrad, Adafactor), "maximum" (Adamax), "plain" (none: SGD).
+    RMSprop, Adadelta), "squares" (other sums of squares: Adagrad, Adafactor, schedule-free; Adan's beside its last
+    gradient), "maximum" (Adamax), "mixed" (Muon with Adam for the rest), "plain" (none: SGD).
     """
-    held = [p for p in state.parameters if p.slots]
-    slots = [set(p.slots) for p in held]
-    if not slots:
+    held = [set(p.slots) for p in state.parameters if p.slots]
+    if not held:
         return "plain" if state.kind in {"sgd", None} else None
-    for name, known in _FAMILIES:
-        if all(any(need <= s for need in known) for s in slots):
+    for name, kinds, known in _FAMILIES:
+        if state.kind in kinds and all(any(need <= slots for need in known) for slots in held):
             return name
-    return "momentum" if all(buffer(p) is not None for p in held) else None
+    return None
 
 
-_FAMILIES: tuple[tuple[str, tuple[set[str], ...]], ...] = (
-    ("adam", (set(ADAM),)),
-    ("rmsprop", ({"square_avg"},)),
-    ("maximum", ({"exp_avg", "exp_inf"},)),
-    ("squares", ({"sum"}, {"row_var"}, {"variance"}, {"exp_avg_sq_row"}, {"exp_avg_sq"})),
+_FAMILIES: tuple[tuple[str, frozenset[str], tuple[set[str], ...]], ...] = (
+    ("adam", TWO_MOMENTS, (set(ADAM),)),
+    ("rmsprop", frozenset(["rmsprop", "adadelta"]), ({"square_avg"},)),
+    ("maximum", frozenset(["adamax"]), ({"exp_avg", "exp_inf"},)),
+    (
+        "squares",
+        frozenset(["adagrad", "adafactor", "schedule-free", "adan"]),
+        ({"sum"}, {"row_var"}, {"variance"}, {"exp_avg_sq_row"}, {"exp_avg_sq"}, {"n"}),
+    ),
+    ("momentum", frozenset(["sgd", "muon"]), ({"momentum_buffer"},)),
+    ("momentum", frozenset(["lion"]), ({"exp_avg"},)),
+    ("mixed", frozenset(["muon"]), ({"momentum_buffer"}, set(ADAM))),
 )
+KINDS = frozenset(kind for _, kinds, _ in _FAMILIES for kind in kinds)
+"""Kinds of which something is known."""
 
 
 def two(parameter: ParameterState) -> bool:
     """Whether it has Adam's two moments, so that the agreement of its gradients is known."""
-    return set(ADAM) <= set(parameter.slots)
+    return set(ADAM) <= set(parameter.slots) and "exp_avg_diff" not in parameter.slots
 
 
 def buffer(parameter: ParameterState) -> Tensor | None:
     """The average of gradients of SGD with momentum, Muon or Lion; None for other states."""
     if "momentum_buffer" in parameter.slots:
         return parameter.slots["momentum_buffer"]
-    return parameter.slots.get("exp_avg") if len(parameter.slots) == 1 else None
+    return None if two(parameter) else parameter.slots.get("exp_avg")
 
 
 def memory(state: OptimizerState, group: dict[str, Any]) -> float:
@@ -83,7 +96,7 @@ def betas(group: dict[str, Any], second: float = 0.999) -> tuple[float, float]:
 def coupled(state: OptimizerState, group: dict[str, Any]) -> float:
     """The weight decay that went through the gradient (coupled L2); 0 if there is none or it is decoupled."""
     decay = option(group, "weight_decay", 0.0)
-    return 0.0 if state.decoupled or state.kind == "adamw" else decay
+    return 0.0 if state.decoupled or state.kind in DECAYED_APART else decay
 
 
 def mixed(state: OptimizerState, parameter: ParameterState) -> bool:

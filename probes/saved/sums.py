@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -89,6 +89,7 @@ class Sums:
             (AMSGrad: with the largest v; SGD: the buffer; RMSprop: zeros).
         along: sum of buffer x weight by row, SGD only.
         below_eps: entries with 0 < sqrt(v^) < eps.
+        last: sum of squares of the last gradient by row, where it is kept (Adan); else empty.
         numel: of the tensor.
     """
 
@@ -101,11 +102,12 @@ class Sums:
     along: Floats
     numel: int
     below_eps: int = 0
+    last: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def norm(self) -> float:
-        """The RMS norm of the tensor's gradient."""
-        return math.sqrt(float(self.square.sum()))
+        """The RMS norm of the tensor's gradient; the norm of the last one where that is kept."""
+        return math.sqrt(float((self.last if len(self.last) else self.square).sum()))
 
     @property
     def rms(self) -> float:

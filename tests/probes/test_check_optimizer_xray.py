@@ -91,3 +91,14 @@ def test_without_state_it_says_what_to_save(train):
     found = probe(train(mlp(), lambda m: torch.optim.SGD(m.parameters(), lr=0.1), steps=30))
     assert found.status == "could-not-check"
     assert "optimizer.state_dict()" in found.needs
+
+
+def test_of_an_optimizer_that_is_not_understood_it_names_the_kind(train):
+    trained: Trained = train(mlp(), lambda m: torch.optim.Adam(m.parameters()), steps=30)
+    for path in trained.folder.glob("*.pt"):
+        saved = torch.load(path)
+        for state in saved["optimizer"]["state"].values():
+            state["GG"], state["Q"] = [torch.eye(3), []], [torch.eye(3), []]
+        torch.save(saved, path)
+    found = probe(trained)
+    assert found.status == "could-not-check" and "(soap) is not understood" in found.title

@@ -12,12 +12,15 @@ import pytest
 import torch
 from torch import nn
 
+from probes.describe import describe
 from probes.discover import discover
 from probes.errors import Unreadable
 from probes.readers.checkpoints.checkpoint import IsData, read_checkpoint
 from probes.readers.checkpoints.distributed import ShardedTensor
 from probes.readers.checkpoints.lazy import LazyTensor, Storage, dense, tensor
 from probes.readers.checkpoints.span import Span
+from probes.saved import statistics
+from probes.saved.layers import floating
 
 
 def net() -> nn.Module:
@@ -198,6 +201,62 @@ def test_an_onnx_model_gives_its_initializers(tmp_path):
     )
     onnx.save(helper.make_model(graph, producer_name="pytorch"), str(tmp_path / "m.onnx"))
     assert np.array_equal(read_checkpoint(tmp_path / "m.onnx").tensors["w"].array(), weight)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "link.bin", "none.bin"])
+def test_onnx_weights_in_a_file_beside_are_read_and_none_elsewhere(tmp_path, location):
+    from onnx import TensorProto, helper, numpy_helper
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    weight = np.arange(8, dtype="f4").reshape(2, 4)
+    for file in (folder / "weights.bin", tmp_path / "weights.bin"):
+        file.write_bytes(b"\xff" * 16 + weight.tobytes())
+    (folder / "link.bin").symlink_to(tmp_path / "weights.bin")
+    item = numpy_helper.from_array(weight, "w")
+    item.ClearField("raw_data")
+    item.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, "offset": "16", "length": "32"}.items():
+        item.external_data.add(key=key, value=value)
+    graph = helper.make_graph([], "g", [], [], [item])
+    (folder / "m.onnx").write_bytes(helper.make_model(graph, producer_name="pytorch").SerializeToString())
+    checkpoint = read_checkpoint(folder / "m.onnx")
+    if location == "weights.bin":
+        assert np.array_equal(np.concatenate([r for _, r in checkpoint.tensors["w"].chunks(16)]), weight)
+    else:
+        assert not checkpoint.tensors and "1 weights are said to lie in other files" in checkpoint.warnings[0]
+
+
+def quantised_gguf(path, tensors):
+    """Writes tensors in blocks; each by its name, numbers and kind."""
+    import gguf
+
+    writer = gguf.GGUFWriter(str(path), "llama")
+    for name, (numbers, kind) in tensors.items():
+        one = gguf.GGMLQuantizationType[kind]
+        writer.add_tensor(name, gguf.quants.quantize(numbers, one), raw_dtype=one)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_quantised_weights_are_judged_as_what_they_are_decoded_to(tmp_path):
+    weight = 0.02 * np.random.default_rng(0).standard_normal((64, 256)).astype("f4")
+    sick = weight.copy()
+    sick[3, :32] = np.inf
+    kinds = {"a.weight": (weight, "Q4_0"), "b.weight": (weight, "Q8_0"), "c.weight": (weight, "BF16")}
+    quantised_gguf(tmp_path / "m.gguf", kinds)
+    checkpoint = discover([tmp_path]).last
+    numbers = statistics.of(checkpoint)
+    for one in checkpoint.tensors.values():
+        assert floating(one) and numbers.values(one).rms == pytest.approx(0.02, rel=0.05)
+    assert checkpoint.tensors["c.weight"].dtype == "bfloat16"
+    assert "2 of 3 tensors are quantised (1 q4_0, 1 q8_0)" in checkpoint.warnings[0]
+    assert describe(discover([tmp_path]))["artifacts"][0]["nonfinite"] == 0
+    with np.errstate(all="ignore"):
+        quantised_gguf(tmp_path / "m.gguf", {"a.weight": (sick, "Q8_0")})
+    assert describe(discover([tmp_path]))["artifacts"][0]["nonfinite"] == 32
 
 
 def test_a_gguf_model_gives_its_tensors(tmp_path):

@@ -187,6 +187,8 @@ def take_apart(tree: Any) -> Bundle:
         _read_settings(bundle, tree)
     elif isinstance(tree, Inert) and tree.name.endswith("TrainingArguments") and isinstance(tree.state, dict):
         bundle.hyper["training_args"] = simplify(tree.state, [20_000])
+    elif isinstance(tree, Inert) and isinstance(tree.state, dict) and bundle.models and "" not in bundle.models:
+        _read_settings(bundle, tree.state)  # an object that holds the model, as fastai's Learner
     return bundle
 
 
@@ -306,7 +308,7 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     budget, lost = [20_000], list[str]()
     for key, value in tree.items():
         name = str(key)[:200] if isinstance(key, str | int | float) else "?"
-        plain = simplify(value, budget, path=name, lost=lost)
+        plain = simplify(value, budget, path=name, lost=lost, above=(id(tree),))
         if any(part == name or part.startswith(name + ".") for part in parts):
             if isinstance(value, dict) and name not in parts and plain not in (None, {}):
                 bundle.hyper[name] = plain
@@ -327,19 +329,27 @@ def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
     return None
 
 
-def simplify(value: Any, budget: list[int], depth: int = 0, path: str = "", lost: list[str] | None = None) -> Any:
+def simplify(
+    value: Any,
+    budget: list[int],
+    depth: int = 0,
+    path: str = "",
+    lost: list[str] | None = None,
+    above: tuple[int, ...] = (),
+) -> Any:
     """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such.
 
     Args:
         budget: how many values may still be looked at.
         lost: gets the paths, below `path`, of what could not be shown.
+        above: what it lies in, by id: an object that refers back to it has nothing more to show.
     """
     budget[0] -= 1
     if isinstance(value, str):
         return value[:2000]
     if value is None or isinstance(value, bool | int | float):
         return value
-    if budget[0] >= 0 and depth <= 8:
+    if budget[0] >= 0 and depth <= 8 and not (isinstance(value, Inert) and _is_module(value)):
         if isinstance(value, Name):
             return value.text
         if (number := scalar(value)) is not None:
@@ -347,13 +357,16 @@ def simplify(value: Any, budget: list[int], depth: int = 0, path: str = "", lost
         if (numbers := number_list(value)) is not None:
             return numbers[:10_000]
         if isinstance(value, Inert) and (inner := value.state if isinstance(value.state, dict) else value.items):
-            return simplify(inner, budget, depth + 1, path, lost)
+            return simplify(inner, budget, depth + 1, path, lost, above)
+        if id(value) in above:
+            return None
+        above = (*above, id(value))
         if isinstance(value, dict):
             named = ((str(k)[:200], v) for k, v in value.items() if isinstance(k, str | int | float))
-            pairs = ((k, simplify(v, budget, depth + 1, f"{path}.{k}", lost)) for k, v in named)
+            pairs = ((k, simplify(v, budget, depth + 1, f"{path}.{k}", lost, above)) for k, v in named)
             return {k: v for k, v in pairs if v is not None}
         if isinstance(value, list | tuple):
-            return [simplify(v, budget, depth + 1, f"{path}.{i}", lost) for i, v in enumerate(value[:10_000])]
+            return [simplify(v, budget, depth + 1, f"{path}.{i}", lost, above) for i, v in enumerate(value[:10_000])]
     if lost is not None and len(lost) < MOST_UNREAD:
         lost.append(path)
     return None

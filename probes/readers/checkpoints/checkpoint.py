@@ -21,7 +21,7 @@ from .lazy import LazyTensor, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
-from .pickle_stream import read_pickle
+from .pickle_stream import Inert, read_pickle
 from .safetensors_file import looks_like_safetensors, read_safetensors
 from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
@@ -124,7 +124,7 @@ def _format(tree: Any, form: str) -> str:
         return "lightning"
     if isinstance(tree, dict) and {"train_args", "ema"} <= tree.keys():
         return "ultralytics"
-    return form
+    return "fastai" if isinstance(tree, Inert) and tree.name == "fastai.learner.Learner" else form
 
 
 def assemble(path: Path, form: str, bundle: Bundle, refused: list[str], hints: Any = None) -> Checkpoint:

@@ -3,14 +3,16 @@
 `*mp_rank_00_model_states.pt` lists the parameters (`param_shapes`: name -> shape, one table a group) and holds the
 buffers; each `*zero_pp_rank_R_mp_rank_00_optim_states.pt` holds rank R's flat partitions. Stages 1 and 2 cut a group's
 numbers into one run a rank; stage 3 cuts every parameter into equal runs, one a rank. The layout is that of DeepSpeed's
-own zero_to_fp32.py.
+own zero_to_fp32.py. With model parallelism each `mp_rank` has such files of its own: the stages of a pipeline hold
+parameters of their own names, slices of tensors have the same ones.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from .archive import Archive
 from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
 from .danger import warning
 from .lazy import LazyTensor, Room, Storage, dense, itemsize, overlapping, shown, tensor
-from .optimizer_state import optimizer_kind, step_count
+from .optimizer_kinds import optimizer_kind
+from .optimizer_state import step_count
 from .span import Span
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip
@@ -58,21 +61,55 @@ def is_partition(path: Path) -> bool:
 def read_deepspeed(folder: Path, files: list[Path]) -> Checkpoint:
     """One checkpoint of a folder's parts. Raises Unreadable: a part is missing or not understood."""
     known = sorted((int(m[2]), int(m[1] or 0), m[3], f) for f in files if (m := _PART.search(f.name)))
-    if known[-1][0] > 0:
-        why = "it is cut by tensor parallelism as well (several mp_rank files), which is not read"
-        raise Unreadable(why, str(folder), "join it with DeepSpeed's zero_to_fp32.py or its universal checkpoint")
-    models = [f for _, _, kind, f in known if kind == "model"]
-    if not models:
-        raise Unreadable("the file *_model_states.pt is missing", str(folder), "copy the whole folder")
-    model, refused = _tree(models[0])
-    ranks = []
-    for _, _, kind, file in known:
-        if kind == "optim":
-            tree, names = _tree(file)
-            refused += [n for n in names if n not in refused]
-            ranks.append(_dict(tree.get("optimizer_state_dict"), file))
+    parts: list[_Part] = []
+    for place in sorted({place for place, _, _, _ in known}):
+        of = {kind: [f for p, _, k, f in known if (p, k) == (place, kind)] for kind in ("model", "optim")}
+        if not of["model"] or not of["optim"]:
+            lacks = next(kind for kind in ("model", "optim") if not of[kind])
+            what = f"the file *mp_rank_{place:02d}_{lacks}_states.pt is missing"
+            raise Unreadable(what, str(folder), "copy the whole folder")
+        parts.append(_read_part(folder, place, of["model"], of["optim"]))
+    return _checkpoint(folder, parts)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What lies under one `mp_rank`: a whole model, a stage of a pipeline, or one slice of every tensor."""
+
+    place: int
+    model: dict[Any, Any]
+    bundle: Bundle
+    weights: dict[str, LazyTensor]
+    states: list[ParameterState]
+    groups: list[Any]
+    stage: int
+    scaler: Any
+    refused: list[str]
+
+
+def _read_part(folder: Path, place: int, models: list[Path], partitions: list[Path]) -> _Part:
+    trees = [_tree(file) for file in (*models, *partitions)]
+    refused = list(dict.fromkeys(name for _, names in trees for name in names if not name.startswith("deepspeed.")))
+    heads = [tree for tree, _ in trees[: len(models)]]
+    pairs = zip(partitions, trees[len(models) :], strict=True)
+    ranks = [_dict(tree.get("optimizer_state_dict"), file) for file, (tree, _) in pairs]
     try:
-        return _checkpoint(folder, model, ranks, [r for r in refused if not r.startswith("deepspeed.")])
+        stage, count = _stage(ranks[0]), _count(ranks[0].get("partition_count"))
+        if count is not None and count != len(ranks):
+            why = f"{len(ranks)} of {count} ranks' files are there"
+            raise Unreadable(why, str(folder), "copy the whole folder")
+        bases = [rank["optimizer_state_dict" if stage == 3 else "base_optimizer_state"] for rank in ranks]
+        shapes = [_shapes(table) for table in heads[0]["param_shapes"]]
+        weights, states = _cut_all(shapes, ranks, bases, stage)
+        weights |= _frozen(heads, stage)
+        bundle = take_apart(heads[0])
+        weights |= _buffers(heads[0], bundle)
+        for name, source in heads[0].get("shared_params") or ():  # tied weights are saved once
+            weights |= {str(name): weights[source].named(str(name))} if source in weights else {}
+        groups = bases[0]["param_groups"] if isinstance(bases[0], dict) else []
+        return _Part(
+            place, heads[0], bundle, weights, states, list(groups), stage, ranks[0].get("loss_scaler"), refused
+        )
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         why = f"its partitions are not laid out as expected ({shown(str(error))})"
         raise Unreadable(why, str(folder), "join it with DeepSpeed's zero_to_fp32.py") from error
@@ -92,32 +129,71 @@ def _dict(value: Any, path: Path) -> dict[Any, Any]:
     return value
 
 
-def _checkpoint(folder: Path, model: dict[Any, Any], ranks: list[dict[Any, Any]], refused: list[str]) -> Checkpoint:
-    stage, count = _stage(ranks[0]), _count(ranks[0].get("partition_count"))
-    if count is not None and count != len(ranks):
-        why = f"{len(ranks)} of {count} ranks' files are there"
-        raise Unreadable(why, str(folder), "copy the whole folder")
-    bases = [rank["optimizer_state_dict" if stage == 3 else "base_optimizer_state"] for rank in ranks]
-    weights, parameters = _cut_all([_shapes(table) for table in model["param_shapes"]], ranks, bases, stage)
-    bundle = take_apart(model)
-    weights |= _buffers(model, bundle)
+def _checkpoint(folder: Path, parts: list[_Part]) -> Checkpoint:
+    weights, states, cut = _together(parts)
+    first, refused = parts[0], [name for part in parts for name in part.refused]
     faults = [f"{shown(n)}: {t.fault}; left out." for n, t in weights.items() if t.fault]
-    raw = bases[0]["param_groups"] if isinstance(bases[0], dict) else []
-    options = tuple(simplify({k: v for k, v in g.items() if k != "params"}, [1000]) for g in raw if isinstance(g, dict))
-    kind, kind_from = optimizer_kind(options, [p.slots for p in parameters], model.get("ds_config"))
-    optimizer = OptimizerState(kind, kind_from, options, tuple(parameters), "names", "", "optimizer_state_dict")
+    raw = [g for part in parts for g in part.groups if isinstance(g, dict)]
+    options = tuple(simplify({k: v for k, v in g.items() if k != "params"}, [1000]) for g in raw)
+    kind, kind_from = optimizer_kind(options, [p.slots for p in states], first.model.get("ds_config"))
+    optimizer = OptimizerState(kind, kind_from, options, tuple(states), "names", "", "optimizer_state_dict")
+    steps = scalar(first.model.get("global_steps"))
     return Checkpoint(
         folder,
-        f"deepspeed-zero{stage}",
+        f"deepspeed-zero{first.stage}",
         {name: t for name, t in weights.items() if not t.fault},
         optimizer,
-        int(steps) if (steps := scalar(model.get("global_steps"))) is not None else optimizer.step,
-        hyper=bundle.hyper,
-        schedulers=tuple(bundle.schedulers),
-        scaler=bundle.scaler or take_apart({"loss_scaler": ranks[0].get("loss_scaler")}).scaler,
-        refused=tuple(refused),
-        warnings=(*warning(refused), *faults[:MOST_WARNINGS]),
+        int(steps) if steps is not None else optimizer.step,
+        hyper=first.bundle.hyper,
+        schedulers=tuple(first.bundle.schedulers),
+        scaler=first.bundle.scaler or take_apart({"loss_scaler": first.scaler}).scaler,
+        refused=tuple(dict.fromkeys(refused)),
+        warnings=(*warning(list(dict.fromkeys(refused))), *_told(cut, len(parts)), *faults[:MOST_WARNINGS]),
     )
+
+
+def _together(parts: list[_Part]) -> tuple[dict[str, LazyTensor], list[ParameterState], int]:
+    """(weights, states, names that several parts have). The stages of a pipeline have names of their own; a tensor
+    that is cut keeps its slices apart, under the part's name: along which dimension they belong is not in the file."""
+    often = Counter(name for part in parts for name in part.weights)
+    weights: dict[str, LazyTensor] = {}
+    states: list[ParameterState] = []
+    groups = 0
+    for part in parts:
+        names = {n: n if often[n] == 1 else f"mp_rank_{part.place:02d}.{n}" for n in part.weights}
+        weights |= {names[n]: t.named(names[n]) for n, t in part.weights.items()}
+        for state in part.states:
+            name = names.get(state.name or "", state.name)
+            states.append(replace(state, index=len(states), group=groups + state.group, name=name))
+        groups += len(part.groups)
+    return weights, states, sum(count > 1 for count in often.values())
+
+
+def _told(cut: int, parts: int) -> list[str]:
+    if not cut:
+        return []
+    return [
+        f"it is cut by tensor parallelism: {cut} tensors are read as {parts} slices each (mp_rank_00. and so on), as "
+        "how they are joined is not in the files; DeepSpeed's ds_to_universal.py joins them."
+    ]
+
+
+def _frozen(heads: list[dict[Any, Any]], stage: int) -> dict[str, LazyTensor]:
+    """The weights that are not trained: whole in the first model file, or (stage 3) a run in each rank's."""
+    tables = [head.get("frozen_param_fragments") for head in heads]
+    shapes = heads[0].get("frozen_param_shapes")
+    if not isinstance(shapes, dict) or not all(isinstance(table, dict) for table in tables):
+        return {}
+    found: dict[str, LazyTensor] = {}
+    held = {str(i): {n: t for n, t in table.items() if isinstance(t, LazyTensor)} for i, table in enumerate(tables)}  # type: ignore[union-attr]
+    Bundle(held).limit_views()
+    for name, shape in _shapes(shapes).items():
+        runs = [table.get(name) for table in (tables if stage == 3 else tables[:1]) if isinstance(table, dict)]
+        if not all(isinstance(run, LazyTensor) and run.contiguous and not run.fault for run in runs):
+            continue
+        flat = [tensor(r.storage, (r.numel,), (1,), r.offset, r.dtype) for r in runs]  # type: ignore[union-attr]
+        found[name] = _joined(name, shape, cut(flat, 0, math.prod(shape)))
+    return found
 
 
 def _cut_all(

@@ -59,7 +59,7 @@ def _join_optimizer(inside: list[Checkpoint]) -> list[Checkpoint]:
     model, other = models[0], alone[0]
     joined = replace(
         model,
-        optimizer=attach(alone[0].optimizer, model.tensors),
+        optimizer=attach(alone[0].optimizer, model.tensors, not model.format.startswith("safetensors")),
         step=model.step if model.step is not None else other.step,
         epoch=model.epoch if model.epoch is not None else other.epoch,
         hyper={**other.hyper, **model.hyper},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,9 @@ from .library_tensor import LibraryTensor
 from .span import Span
 
 MAGIC = b"GGUF"
+_DTYPES = {"f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16", "i8": "int8", "i16": "int16",
+           "i32": "int32", "i64": "int64"}  # fmt: skip
+"""Plain types by their usual names; all others are blocks of quantised numbers, "q4_k"."""
 MOST = 1_000_000
 """Tensors and settings that a header may claim."""
 
@@ -36,14 +40,28 @@ def read_gguf(path: Path) -> Checkpoint:
         found: dict[str, Tensor] = {}
         for item in reader.tensors:
             shape = tuple(int(n) for n in reversed(item.shape))
-            load = partial(gguf.quants.dequantize, item.data, item.tensor_type)
-            rows = partial(_rows, gguf.quants.dequantize, item) if len(item.data) == shape[0] > 1 else None
-            found[item.name] = LibraryTensor(item.name, shape, item.tensor_type.name.lower(), load, rows)
+            decode = partial(_rows, gguf.quants.dequantize, item, str(path))
+            rows = decode if len(item.data) == shape[0] > 1 else None
+            kind = item.tensor_type.name.lower()
+            found[item.name] = LibraryTensor(item.name, shape, _DTYPES.get(kind, kind), decode, rows)
     except Exception as error:  # the library raises whatever its parsing runs into
         raise Unreadable(f"no valid GGUF file ({str(error)[:80]})", str(path), "copy or convert it again") from error
-    return Checkpoint(path, "gguf", found, hyper={"gguf_version": version})
+    return Checkpoint(path, "gguf", found, hyper={"gguf_version": version}, warnings=_told(found))
 
 
-def _rows(decode: Callable[..., Array], item: Any, first: int, last: int) -> Array:
-    """Rows of a tensor, decoded: the file is mapped, and a row is a whole number of blocks."""
-    return decode(item.data[first:last], item.tensor_type)
+def _told(found: dict[str, Tensor]) -> tuple[str, ...]:
+    kinds = Counter(t.dtype for t in found.values() if t.dtype not in _DTYPES.values())
+    if not kinds:
+        return ()
+    named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+    return (f"{kinds.total()} of {len(found)} tensors are quantised ({named}): what is said of them is of the decoded "
+            "numbers, which are near those that were trained.",)  # fmt: skip
+
+
+def _rows(decode: Callable[..., Array], item: Any, path: str, first: int = 0, last: int | None = None) -> Array:
+    """Rows of a tensor, decoded: the file is mapped, and a row is a whole number of blocks. Raises Unreadable."""
+    try:
+        return decode(item.data[first:last], item.tensor_type)
+    except (NotImplementedError, ValueError) as error:
+        why = f"{item.tensor_type.name} is not decoded by the gguf package ({str(error)[:60]})"
+        raise Unreadable(why, path, "convert it to another type") from error

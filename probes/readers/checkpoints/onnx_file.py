@@ -1,4 +1,8 @@
-"""ONNX models through the onnx package, which is an extra. External data files are never opened (they are paths)."""
+"""ONNX models through the onnx package, which is an extra.
+
+Weights in other files (all that a model of more than 2 GB has) are read in pieces from files of the model's own folder;
+a location that leads elsewhere, or a link, is never opened.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from pathlib import Path
 
 from ...artifacts import Checkpoint, Tensor
 from ...errors import Unreadable
+from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
 from .library_tensor import LibraryTensor
+from .span import Span
 
 WORDS = (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx", b"skl2onnx", b"ONNX")
 
@@ -30,15 +36,36 @@ def read_onnx(path: Path) -> Checkpoint:
         tensors: dict[str, Tensor] = {}
         outside = 0
         for item in model.graph.initializer:
-            if item.data_location == onnx.TensorProto.EXTERNAL:
-                outside += 1
-                continue
             dtype = onnx.helper.tensor_dtype_to_np_dtype(item.data_type).name
+            if item.data_location == onnx.TensorProto.EXTERNAL:
+                where = {entry.key: entry.value for entry in item.external_data}
+                beside = _beside(path, item.name, tuple(item.dims), dtype, where)
+                tensors |= {} if beside is None else {item.name: beside}
+                outside += beside is None
+                continue
             load = partial(numpy_helper.to_array, item)
             tensors[item.name] = LibraryTensor(item.name, tuple(item.dims), dtype, load)
     except Exception as error:  # protobuf and onnx raise types of their own, without a common base
         raise Unreadable(f"no valid ONNX model ({str(error)[:80]})", str(path), "export it again") from error
-    warnings = [f"{outside} weights lie in other files, which are not opened."] if outside else []
+    warnings = []
+    if outside:
+        warnings.append(f"{outside} weights are said to lie in other files, where none that may be opened holds them.")
     if not tensors:
         warnings.append("the weights are constants inside the graph; none is an initializer.")
     return Checkpoint(path, "onnx", tensors, warnings=tuple(warnings))
+
+
+def _beside(path: Path, name: str, shape: tuple[int, ...], dtype: str, where: dict[str, str]) -> LazyTensor | None:
+    """A tensor in a file of the same folder; None where there is no such file, or not all of the tensor in it."""
+    place = where.get("location", "").removeprefix("./")
+    file = path.parent / place
+    if not place or Path(place).name != place or file.is_symlink() or not file.is_file() or dtype not in NUMPY:
+        return None
+    whole = Span(file, 0, file.stat().st_size)
+    try:
+        start = int(where.get("offset", "0"))
+        span = whole.part(start, int(where.get("length", whole.length - start)))
+    except (ValueError, Unreadable):
+        return None
+    found = tensor(Storage(name, span, dtype), shape, dense(shape), 0, dtype).named(name)
+    return None if found.fault else found

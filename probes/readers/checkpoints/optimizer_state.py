@@ -6,15 +6,16 @@ names are found again by order, checked by shape, and left out where they would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...artifacts import OptimizerState, ParameterState, Tensor
 from .bundle import simplify
 from .lazy import LazyTensor
-from .pickle_stream import Inert, Name
+from .optimizer_kinds import optimizer_kind
 from .quantised import Quantised, dequantised, plain
+from .registration import registered
 from .torch_values import scalar
 
 SETTLES = (
@@ -22,26 +23,6 @@ SETTLES = (
     "named_parameters(), would settle it"
 )
 Shape = tuple[int, ...]
-
-_CLASSES = [
-    "adamw",
-    "adam",
-    "nadam",
-    "radam",
-    "adamax",
-    "adagrad",
-    "adadelta",
-    "adafactor",
-    "rmsprop",
-    "sgd",
-    "lion",
-    "muon",
-    "asgd",
-    "rprop",
-    "lbfgs",
-    "adan",
-    "sparseadam",
-]
 
 
 def read_optimizer(
@@ -60,15 +41,16 @@ def read_optimizer(
     """
     groups = [g for g in raw["param_groups"] if isinstance(g, dict)]
     members = [(i, p) for i, g in enumerate(groups) for p in _members(g)]
-    states = [_slots(_state_of(raw["state"], p)) for _, p in members]
+    saved = [_state_of(raw["state"], p) for _, p in members]
+    states = [_slots(state) for state in saved]
     options = tuple(_options(g) for g in groups)
-    kind, kind_from = optimizer_kind(options, [slots for slots, _ in states], hints)
+    kind, kind_from = optimizer_kind(options, [s for s in saved if isinstance(s, dict)], hints)
     shapes = [_shape(slots) for slots, _ in states]
     moments: list[dict[str, LazyTensor | Quantised]] = [
-        {**slots, **plain(slots), **dequantised(slots)} for slots, _ in states
+        {**slots, **plain(slots, kind), **dequantised(slots, kind)} for slots, _ in states
     ]
     counts = [
-        step if step is not None else step_count(groups[g].get("step"))
+        step if step is not None else step_count(groups[g].get("k" if kind == "schedule-free" else "step"))
         for (g, _), (_, step) in zip(members, states, strict=True)
     ]
     names, mapping, note = map_names(groups, members, shapes, models, parameters)
@@ -86,12 +68,19 @@ def read_optimizer(
     return OptimizerState(kind, kind_from, options, found, mapping, note, key)
 
 
-def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor]) -> OptimizerState:
-    """The same optimizer with the names of a model that was saved in another file."""
+def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor], in_order: bool) -> OptimizerState:
+    """The same optimizer with the names of a model that was saved in another file.
+
+    Args:
+        in_order: whether that file kept the order in which the parameters were registered.
+    """
     if optimizer.mapping != "ambiguous":
         return optimizer
     model = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, LazyTensor)}
-    names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+    if in_order or not model:
+        names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+    else:
+        names, mapping, note = _sorted_names(optimizer, model)
     named = tuple(replace(p, name=name) for p, name in zip(optimizer.parameters, names, strict=True))
     return replace(optimizer, parameters=named, mapping=mapping, mapping_note=note)
 
@@ -146,104 +135,6 @@ def s_is_code(slot: LazyTensor) -> bool:
     return slot.name.startswith(("qmap", "absmax", "max1", "max2", "new_max"))
 
 
-def optimizer_kind(
-    groups: Iterable[dict[str, Any]], states: Iterable[dict[str, Any]], hints: Any
-) -> tuple[str | None, str]:
-    """(kind, how it is known): from the keys of state and groups; flags and class names tell Adam from AdamW."""
-    options: dict[str, Any] = {}
-    decays = set[Any]()
-    for group in groups:
-        options |= group
-        decays |= {d for d in [group.get("weight_decay")] if isinstance(d, int | float)}
-    slots = {key for state in states for key in state}
-    kind = _kind_from_slots(slots, options)
-    if kind is None:
-        kind = _kind_from_options(options)
-    named = _kind_named(hints)
-    if kind is None:
-        return named, "class" if named else ""
-    if kind != "adam":
-        return kind, "keys"
-    if isinstance(options.get("decoupled_weight_decay"), bool):
-        return ("adamw" if options["decoupled_weight_decay"] else "adam"), "flag"
-    if named in ("adam", "adamw"):
-        return named, "class"
-    if 0.01 in decays or (0 in decays and len(decays) > 1):  # AdamW's default (Adam's is 0); its usual no-decay group
-        return "adamw", "weight-decay"
-    return "adam", "keys"
-
-
-def _kind_from_slots(slots: set[str], options: dict[str, Any]) -> str | None:
-    if {"state1", "qmap1"} <= slots or {"state1", "absmax1"} <= slots:
-        return "adam" if "state2" in slots else "sgd"
-    for needed, kind in (
-        ({"exp_avg", "exp_inf"}, "adamax"),
-        ({"square_avg", "acc_delta"}, "adadelta"),
-        ({"square_avg"}, "rmsprop"),
-        ({"row_var"}, "adafactor"),
-        ({"exp_avg_sq_row"}, "adafactor"),
-        ({"prev_grad", "n"}, "adan"),
-        ({"ax"}, "asgd"),
-        ({"prev", "step_size"}, "rprop"),
-        ({"prev_flat_grad"}, "lbfgs"),
-        ({"sum"}, "adagrad"),
-    ):
-        if needed <= slots:
-            return kind
-    if {"exp_avg", "exp_avg_sq"} <= slots:
-        if "momentum_decay" in options or "mu_product" in slots:
-            return "nadam"
-        return "radam" if "foreach" in options and "amsgrad" not in options else "adam"
-    if "exp_avg" in slots:
-        return "lion"
-    if "momentum_buffer" in slots:
-        return "muon" if "ns_steps" in options else "sgd"
-    return None
-
-
-def _kind_from_options(options: dict[str, Any]) -> str | None:
-    """For optimizers saved before their first step, and plain SGD."""
-    for needed, kind in (
-        ({"ns_steps"}, "muon"),
-        ({"momentum_decay"}, "nadam"),
-        ({"momentum", "dampening", "nesterov"}, "sgd"),
-        ({"alpha", "centered"}, "rmsprop"),
-        ({"lr_decay", "initial_accumulator_value"}, "adagrad"),
-        ({"rho"}, "adadelta"),
-        ({"betas", "amsgrad"}, "adam"),
-        ({"clip_threshold"}, "adafactor"),
-        ({"max_iter", "history_size"}, "lbfgs"),
-        ({"betas", "use_triton"}, "lion"),
-    ):
-        if needed <= options.keys():
-            return kind
-    return None
-
-
-def _kind_named(hints: Any) -> str | None:
-    """An optimizer class that the settings name: a value of a key that has "optim" in it."""
-    for key, value in _pairs(hints, 0, set()):
-        if "optim" not in key.lower():
-            continue
-        text = value.text if isinstance(value, Name) else value if isinstance(value, str) else ""
-        last = text.rpartition(".")[2].lower().removesuffix("_torch").removesuffix("_fused")
-        if last in _CLASSES:
-            return last
-    return None
-
-
-def _pairs(value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Inert):
-        value = value.state
-    if not isinstance(value, dict) or depth > 3 or id(value) in seen:
-        return
-    seen.add(id(value))
-    for key, inner in list(value.items())[:2000]:
-        if isinstance(key, str):
-            yield key, inner
-        yield from _pairs(inner, depth + 1, seen)
-
-
 Names = list[str | None]
 
 
@@ -275,6 +166,24 @@ def match_names(
             if _fits(order, model, shapes):
                 return list(order), "order", _partial(order, shapes)
     return _by_shape(models, parameters, shapes)
+
+
+def _sorted_names(optimizer: OptimizerState, model: dict[str, LazyTensor]) -> tuple[Names, str, str]:
+    """Names of a file that sorted them, where the shapes of the states leave no choice."""
+    known, groups = _parameter_names(model, None), [list[Shape | None]() for _ in optimizer.groups]
+    for parameter in optimizer.parameters:
+        groups[parameter.group].append(parameter.shape)
+    held = [group for group in groups if group]
+    found = registered({name: model[name].shape for name in known}, held)
+    if found is None:
+        found = _unique_shapes(known, model, [p.shape for p in optimizer.parameters])
+    certain = sum(n is not None for n in found)
+    if certain == len(found):
+        return found, "order", ""
+    note = (
+        f"the weights' file sorted its names; the states' shapes tell {certain} of {len(found)} for certain; {SETTLES}"
+    )
+    return found, "shapes" if certain else "ambiguous", note
 
 
 def _orders(model: dict[str, LazyTensor], known: list[str] | None) -> Iterator[list[str]]:

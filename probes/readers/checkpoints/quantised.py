@@ -16,6 +16,9 @@ from ...artifacts import Array, Tensor
 from .lazy import LazyTensor
 
 BLOCKS = (64, 128, 256, 512, 1024, 2048, 4096)
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+SLOTS = {"adam": _MOMENTS, "adamw": _MOMENTS, "lion": ("exp_avg",), "sgd": ("momentum_buffer",)}
+"""What `state1` and `state2` are called in 32 bits, by the optimizer's kind."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,14 +56,13 @@ class Quantised:
             yield first, (table[rows.ravel()] * scales[places]).reshape(rows.shape)
 
 
-def dequantised(slots: Mapping[str, Tensor]) -> dict[str, Quantised]:
+def dequantised(slots: Mapping[str, Tensor], kind: str | None) -> dict[str, Quantised]:
     """The moments that `state1` and `state2` stand for, by the names they have in 32 bits; empty if that is unclear.
 
     Tensors of fewer than 4,096 entries stay in 32 bits under the same keys, and are passed on by `plain`.
     """
-    names = ("exp_avg", "exp_avg_sq") if "state2" in slots else ("momentum_buffer",)
     found = {}
-    for number, name in enumerate(names, 1):
+    for number, name in enumerate(SLOTS.get(kind or "", ()), 1):
         codes, table, scales = (slots.get(f"{part}{number}") for part in ("state", "qmap", "absmax"))
         if codes is None or table is None or scales is None or codes.dtype != "uint8" or table.numel != 256:
             return {}
@@ -71,9 +73,9 @@ def dequantised(slots: Mapping[str, Tensor]) -> dict[str, Quantised]:
     return found
 
 
-def plain(slots: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
+def plain(slots: Mapping[str, LazyTensor], kind: str | None) -> dict[str, LazyTensor]:
     """The 32-bit moments of a small tensor, under their usual names; empty if there are none."""
     if "state1" not in slots or not slots["state1"].dtype.startswith("float"):
         return {}
-    names = ("exp_avg", "exp_avg_sq") if "state2" in slots else ("momentum_buffer",)
-    return {name: slots[f"state{number}"] for number, name in enumerate(names, 1)}
+    names = ((name, f"state{number}") for number, name in enumerate(SLOTS.get(kind or "", ()), 1))
+    return {name: slots[key] for name, key in names if key in slots}

@@ -32,12 +32,13 @@ def join_shards(index: Path, checkpoints: list[Checkpoint]) -> list[Checkpoint]:
         raise Unreadable(
             f"{len(missing)} of its shards are not there ({missing[0][:80]!a})", str(index), "copy them all"
         )
-    tensors: dict[str, Tensor] = {}
     for name, file in names.items():
         if name not in shards[file].tensors:
             raise Unreadable(f"{file} lacks {name[:80]!a}", str(index), "copy or save the shards again")
-        tensors[name] = shards[file].tensors[name]
-    used = [shards[file] for file in dict.fromkeys(names.values())]
+    used = [shards[file] for file in sorted(set(names.values()))]
+    tensors: dict[str, Tensor] = {}
+    for shard in used:  # in the shards' own order: the index is sorted by name
+        tensors |= {name: t for name, t in shard.tensors.items() if names.get(name) == shard.path.name}
     warnings = tuple(w for shard in used for w in shard.warnings)
     joined = Checkpoint(index, f"{used[0].format}-sharded", tensors, warnings=warnings)
     return [*(c for c in checkpoints if all(c is not shard for shard in used)), joined]

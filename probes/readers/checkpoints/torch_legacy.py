@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ...errors import Unreadable
 from .lazy import Storage, itemsize
-from .pickle_stream import read_pickle
+from .pickle_stream import Name, read_pickle
 from .span import Span
 from .torch_values import BUILDERS, storage_dtype
 
@@ -24,9 +24,12 @@ def read_torch_legacy(span: Span) -> tuple[Any, list[str]]:
     where = str(span.path)
     sizes: dict[str, tuple[str, int]] = {}
 
-    def learn(pid: Any) -> None:
+    def learn(pid: Any) -> Any:
+        if _is_class(pid):
+            return pid[1]
         key, dtype, numel, _ = _storage_id(pid)
         sizes[key] = (dtype, numel)
+        return None
 
     with span.open() as file:
         (_, one), (_, two) = (read_pickle(file, where, {}, learn) for _ in range(2))
@@ -37,7 +40,9 @@ def read_torch_legacy(span: Span) -> tuple[Any, list[str]]:
         keys, four = read_pickle(file, where, {}, learn)
         storages = _place(span, file, keys, sizes, swap)
 
-        def place(pid: Any) -> Storage:
+        def place(pid: Any) -> Any:
+            if _is_class(pid):
+                return pid[1]
             key, dtype, _, shift = _storage_id(pid)
             storage = storages.get(key)
             if storage is None:
@@ -50,6 +55,11 @@ def read_torch_legacy(span: Span) -> tuple[Any, list[str]]:
         file.seek(start)
         tree, names = read_pickle(file, where, BUILDERS, place)
         return tree, [*names, *one, *two, *three, *four]
+
+
+def _is_class(pid: Any) -> bool:
+    """Whether it is a module's class, which is saved with the text of its source."""
+    return isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module" and isinstance(pid[1], Name)
 
 
 def _storage_id(pid: Any) -> tuple[str, str, int, int]:

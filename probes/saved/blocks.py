@@ -121,11 +121,5 @@ def squares(block: Array, by_column: bool = False) -> tuple[Array, Floats]:
     return found, rows
 
 
-def settle() -> None:
-    """Asks for much memory and gives it back: from then on the C library keeps freed blocks of a few MB at hand
-    instead of returning each to the system, which costs more than what is computed on them."""
-    np.empty(31 << 20, np.uint8)
-
-
 def _good(sums: Floats, block: Array, axis: int) -> bool:
     return bool(sums.min() > TINY * block.size / block.shape[axis] and sums.max() < np.inf)

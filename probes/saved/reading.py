@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from ..artifacts import Checkpoint, Progress
 from ..errors import Unreadable
+from ..memory import settle
 from . import statistics
-from .blocks import settle
 
 THREADS = 2
 """NumPy lets go of the interpreter while it computes; more threads than two wait for memory."""

@@ -12,6 +12,7 @@ from typing import IO, TypeVar
 import numpy as np
 
 from ...artifacts import Floats, Progress
+from ...memory import settle
 from .numerals import Block, block_of
 from .table import is_blank
 
@@ -109,6 +110,7 @@ def number_blocks(
     def done(data: bytes) -> T:
         return work(block_of(clean(data)))
 
+    settle()
     pieces = line_blocks(file, progress, path)
     with ThreadPoolExecutor(THREADS) as pool:
         waiting = deque(pool.submit(done, data) for data in islice(pieces, THREADS + 1))

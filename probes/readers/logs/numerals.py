@@ -153,7 +153,8 @@ def _digits(block: Block, begin: Places, whole: Places, end: Places, part: Place
     if longest_whole > 7 or longest_part > 8 or int(whole.min(initial=0)) < 0:
         return _long_digits(block, begin + whole, np.clip(whole, 0, LONGEST_NUMBER), end, part)
     both = block.around(begin, 16)
-    found = _value(both[:, 0] << _bits(8 - whole))
+    one = longest_whole == 1 and int(whole.min()) == 1
+    found = both[:, 0] & np.uint64(15) if one else _value(both[:, 0] << _bits(8 - whole))
     if longest_part == 0:
         return found
     at = _bits(whole + 1)
@@ -174,6 +175,8 @@ def _long_digits(block: Block, whole_end: Places, whole: Places, end: Places, pa
 def _before(block: Block, end: Places, length: Places) -> Words:
     """The digits before each end as a number, modulo 2**64."""
     longest = int(length.max(initial=0))
+    if longest == 1:
+        return ((block.bytes[end - 1] & np.uint8(15)) * (length > 0)).astype(np.uint64)
     width = 8 if longest <= 8 else 16 if longest <= 16 else 24
     words = block.around(end - width, width)
     found = _value(_top(words[:, -1], np.minimum(length, 8)))

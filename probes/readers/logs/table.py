@@ -125,7 +125,7 @@ def _x(column: Column, epochs: list[Column], steps: list[Column]) -> tuple[Float
     options = [("epoch", c) for c in epochs] + [("step", c) for c in steps]
     fitting = [(name, values) for name, c in options if (values := _at(c, column.places)) is not None]
     for name, values in fitting:
-        if np.all(np.diff(values) > 0):
+        if np.all(values[1:] > values[:-1]):
             return values, name
     for name, values in sorted(fitting, key=lambda f: f[0] == "epoch"):
         if name == "step":

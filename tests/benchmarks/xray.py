@@ -27,10 +27,10 @@ from xray_faults import FAULTS, LEGITIMATE, Case, kill  # noqa: E402
 from xray_nets import EVERYWHERE, NETS, OPTIMIZERS, Kind  # noqa: E402
 from xray_runs import Plan, Run, train  # noqa: E402
 
-from probes import statistics  # noqa: E402
 from probes.artifacts import Artifacts  # noqa: E402
 from probes.discover import discover  # noqa: E402
 from probes.registry import load, probes  # noqa: E402
+from probes.saved import statistics  # noqa: E402
 from probes.saved.starved import starved  # noqa: E402
 
 torch.set_num_threads(1)

@@ -11,9 +11,10 @@ Formula
     at betas 0.9 and 0.999, plus decay: the sum over the steps is a bound for any gradients.
 
 Thresholds and sources
-    frozen-parameters: a matrix identical in both checkpoints; confirmed only if it also is outside the optimizer or
-    has no state, and still fills the default initialisation's exact interval (36 of 36 frozen tensors, 0 of 633
-    trained ones) while the run has not learned; else it may be frozen on purpose and is inconclusive.
+    frozen-parameters: a matrix identical in both checkpoints. Suspected if it also is outside the optimizer or has no
+    state, and still fills the default initialisation's exact interval (36 of 36 frozen tensors, 0 of 633 trained
+    ones) while the run is not known to have learned; confirmed if the loss stands as well. Else it may be frozen on
+    purpose and is inconclusive.
     training-loop-bug: nothing at all moved while epoch or step went on at a rate above 0; confirmed if the loss stands.
     learning-rate-too-low: confirmed if every matrix moved by less than 2 %, in a straight line (> 0.9), while the
     loss stands; or if the learning rate had fallen below 1/1,000 of its start by a checkpoint before the last and the
@@ -149,7 +150,9 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because += (
             f"; {len(outside)} of them are not in the optimizer, {len(fresh)} still as PyTorch draws them at first"
         )
-        return [Verdict("frozen-parameters", "confirmed", "measured", because, "drift")]
+        because += ", and the loss stands" if seen.known.stuck else "; whether on purpose the files cannot tell"
+        sure: Judgement = "confirmed" if seen.known.stuck else "suspected"
+        return [Verdict("frozen-parameters", sure, "measured" if seen.known.stuck else "inferred", because, "drift")]
     if seen.known.stuck and outside:
         return [Verdict("frozen-parameters", "suspected", "measured", because, "drift")]
     because += "; this may be on purpose" + (", and the run does learn" if seen.known.learned else "")

@@ -1,6 +1,5 @@
 """Layers that were never trained, that stopped, that joined late; and those that are frozen on purpose."""
 
-
 import pytest
 import torch
 from torch import nn

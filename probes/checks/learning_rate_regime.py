@@ -86,7 +86,9 @@ def agreements(checkpoint: Checkpoint) -> tuple[dict[str, float], str]:
     found = {}
     for layer in depth(checkpoint):
         parameter = state.of(layer.weight.name)
-        if parameter is None or not moments.two(parameter) or moments.mixed(state, parameter):
+        if parameter is None or not moments.two(parameter):
+            continue
+        if moments.maybe_mixed(state, moments.options(state, parameter)):
             continue
         sums = numbers.sums(parameter)
         if sums is not None and 0 < sums.norm < math.inf:

@@ -27,6 +27,9 @@ CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
 SILENT = 1e-12
 """Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
+FADED = 1e-4
+"""Coherence of the liveliest tensor below which the whole run has gone without gradient for 30 steps: noise gives 0.05.
+Then the loss is at its end (exactly 0, as a rule), and nothing can be told of single units."""
 RELATIVE = 2e-3
 """A unit must also lie this far below the layer with the liveliest gradients: guards full-batch and converged runs."""
 
@@ -43,7 +46,8 @@ class Starved:
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
         saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
-        blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
+        blind: the rule finds only some of the dead units (RMSprop; or weight decay that may lie in the gradients), so
+            few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
     """
 
@@ -60,14 +64,16 @@ class Starved:
 
 @dataclass
 class _Unit:
-    """Coherence by unit of one layer while the net-wide reference is being gathered."""
+    """Coherence by unit of one layer while the net-wide reference is being gathered; `raw`: with the decay in it."""
 
     layer: Layer
     inside: Floats
+    raw: Floats
     outside: Floats | None
     never: Array
     normed: bool
     decay: float
+    unsure: bool
     group: dict[str, Any]
 
 
@@ -128,7 +134,16 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     reference = max(_live(moments.coherence(s.raw, s.square)) for s in everything)
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
-    return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
+    found = [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered]
+    return ([_over(s) for s in found] if reference < FADED else found), ""
+
+
+def _over(one: Starved) -> Starved:
+    """What is left of a layer's judgement where all gradients of the run have faded: units that never had one."""
+    if one.never:
+        return Starved(one.layer, one.units, one.never, one.never, one.never, blind=True)
+    why = one.why_not or "no parameter of the network receives a gradient any more: the run is over"
+    return Starved(one.layer, one.units, why_not=why)
 
 
 def _batch_norm(checkpoint: Checkpoint, layer: Layer) -> bool:
@@ -159,7 +174,7 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
     decay = moments.coupled(state, group)
     if layer.norm is not None and decay and not _batch_norm(numbers.checkpoint, layer):
         return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
-    agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
+    agree, raw, square = (sum(getattr(p, name) for p in pieces) for name in ("agree", "raw", "square"))
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
     out = numbers.of(layer.next)
@@ -168,7 +183,9 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
     inside = moments.coherence(np.asarray(agree), np.asarray(square))
     if layer.norm is not None and decay:  # then its row before a batch normalisation must be without gradient as well
         inside = np.maximum(inside, moments.coherence(own.agree, own.square))
-    return _Unit(layer, inside, outside, never, layer.norm is not None, decay, group)
+    told = moments.coherence(np.asarray(raw), np.asarray(square))
+    doubt = moments.unsure(state, group)
+    return _Unit(layer, inside, told, outside, never, layer.norm is not None, decay, doubt, group)
 
 
 def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
@@ -178,6 +195,8 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
     dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
+    if unit.unsure:  # a first moment that has gone holds no decay either: then it was decoupled
+        dead |= unit.raw < min(moments.floor_after(DEAD_STEPS, group), RELATIVE * reference)
     nearly = dead | rule if unit.decay or not (unit.normed or converged) else dead
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
@@ -192,6 +211,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
         nearly=int(nearly.sum()),
         saturated=int(stuck.sum()),
         age=float(np.median(ages)) if len(ages) else None,
+        blind=unit.unsure,
     )
 
 

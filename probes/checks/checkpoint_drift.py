@@ -150,9 +150,9 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because += (
             f"; {len(outside)} of them are not in the optimizer, {len(fresh)} still as PyTorch draws them at first"
         )
-        because += ", and the loss stands" if seen.known.stuck else "; whether on purpose the files cannot tell"
-        sure: Judgement = "confirmed" if seen.known.stuck else "suspected"
-        return [Verdict("frozen-parameters", sure, "measured" if seen.known.stuck else "inferred", because, "drift")]
+        because += ", and the loss stands" if seen.known.idle else "; whether on purpose the files cannot tell"
+        sure: Judgement = "confirmed" if seen.known.idle else "suspected"
+        return [Verdict("frozen-parameters", sure, "measured" if seen.known.idle else "inferred", because, "drift")]
     if seen.known.stuck and outside:
         return [Verdict("frozen-parameters", "suspected", "measured", because, "drift")]
     because += "; this may be on purpose" + (", and the run does learn" if seen.known.learned else "")

@@ -116,8 +116,8 @@ def _intent(found: list[History], still: list[History], alone: list[History], kn
     fresh = [h for h in still if h.fresh]
     level: Judgement = "inconclusive"
     if known.stuck:
-        because += ", and the loss stands"
-        level = "confirmed" if fresh else "suspected"
+        because += ", and the loss stands" if known.idle else ", and the loss hardly falls"
+        level = "confirmed" if fresh and known.idle else "suspected"
     elif any(h.past == "zero" and h.fresh for h in alone):
         because += "; the optimizer kept moments of it, so it was to be trained, and the layers around it are"
         level = "confirmed"

@@ -22,7 +22,8 @@ Reads
 Cannot tell
     A rate that is too large: a low C is also that of a run that has converged or is limited by noise. Before 100
     steps C is high for everyone; small batches lower it. Other optimizers than Adam's family; coupled weight decay,
-    which is a gradient that always agrees with itself; gradients that have stopped.
+    which is a gradient that always agrees with itself; gradients that have stopped; other betas than 0.9; adversarial
+    and reinforcement learning, where each player follows the other.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-low",)
 COST = "file"
 AGREE, AGREE_SURELY, NOISE = 0.15, 0.3, 0.03
+BETA1 = 0.9
+"""Noise alone gives (1 - b1)/(1 + b1): 0.33 at 0.5, a usual value for adversarial training."""
 ENOUGH = 100
 """Steps below which gradients agree in every run."""
 DEFAULT_LR = 1e-3
@@ -83,6 +86,9 @@ def agreements(checkpoint: Checkpoint) -> tuple[dict[str, float], str]:
         return {}, f"{state.step or 0} steps are too few"
     if state.mapping == "ambiguous":
         return {}, state.mapping_note
+    first = {moments.betas(group)[0] for group in state.groups}
+    if first - {BETA1}:
+        return {}, f"beta1 is {min(first):g}: what agreement is usual was measured at {BETA1:g} alone"
     found = {}
     for layer in depth(checkpoint):
         parameter = state.of(layer.weight.name)
@@ -108,6 +114,9 @@ def judge(agreement: float, artifacts: Artifacts, known: Outcome) -> Verdict | N
         because += ", no more than noise does, and the run learns"
         return Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "optimizer-state")
     rate = pace.peak(artifacts.checkpoints) or 1.0
+    several = artifacts.last is not None and artifacts.last.other_optimizers
+    if known.games or several:  # players pull each other along: their gradients agree without anything being slow
+        return None
     if agreement <= AGREE or known.learned or rate >= DEFAULT_LR or not pace.may_be_low(artifacts.checkpoints):
         return None
     because += ", far more than noise would (0.053): the run still travels in one direction"

@@ -27,9 +27,6 @@ CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
 SILENT = 1e-12
 """Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
-FADED = 1e-4
-"""Coherence of the liveliest tensor below which the whole run has gone without gradient for 30 steps: noise gives 0.05.
-Then the loss is at its end (exactly 0, as a rule), and nothing can be told of single units."""
 RELATIVE = 2e-3
 """A unit must also lie this far below the layer with the liveliest gradients: guards full-batch and converged runs."""
 
@@ -135,11 +132,14 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
     found = [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered]
-    return ([_over(s) for s in found] if reference < FADED else found), ""
+    group = state.groups[0] if state.groups else {}
+    over = reference < moments.floor_after(NEARLY_STEPS, group)
+    return ([_over(s) for s in found] if over else found), ""
 
 
 def _over(one: Starved) -> Starved:
-    """What is left of a layer's judgement where all gradients of the run have faded: units that never had one."""
+    """What is left of a layer's judgement where no tensor at all, not even the last bias, has had a gradient for 75
+    steps: the units that never had one. As a rule the loss is exactly 0 then."""
     if one.never:
         return Starved(one.layer, one.units, one.never, one.never, one.never, blind=True)
     why = one.why_not or "no parameter of the network receives a gradient any more: the run is over"

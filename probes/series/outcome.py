@@ -27,8 +27,9 @@ CHANCE = (0.95, 1.2)
 class Outcome:
     """The curves of one run that belong together; any of them may be missing. Accuracies are fractions.
 
-    `classes` is the number of classes where the head's size and the start of the loss agree on it.
-    `games` says that the columns are those of reinforcement learning or of adversarial training.
+    `classes` is the number of classes where the head's size and the start of the loss agree on it; `outputs` is the
+    head's size, whatever it is for. `games` says that the columns are those of reinforcement learning or of adversarial
+    training.
     `log` holds the main curve; `left_aside` are the logs with a loss of their own of which no curve was taken.
     """
 
@@ -39,6 +40,7 @@ class Outcome:
     classes: int | None
     games: bool
     log: Log | None = None
+    outputs: int | None = None
     left_aside: tuple[Log, ...] = ()
 
     @property
@@ -103,8 +105,21 @@ class Outcome:
         if skill is not None and skill > 0.5:
             return True
         # a loss that blew up at first has fallen a long way without having learned: chance is the better measure
-        far = self.chance is None or curves.ends(finite(self.main))[1] < 0.8 * self.chance
-        return self.fall > 0.5 and far
+        end = curves.ends(finite(self.main))[1]
+        if self.chance is None and self._may_be_chance(end) and self.fall > 0.5:
+            return None
+        return self.fall > 0.5 and (self.chance is None or end < 0.8 * self.chance)
+
+    def _may_be_chance(self, end: float) -> bool:
+        """Whether a loss that began far from ln C ends where a classifier of the head's size would be at chance."""
+        chance = math.log(self.outputs) if self.outputs and self.outputs > 1 else math.nan
+        return CHANCE[0] * chance <= end <= CHANCE[1] * chance
+
+    @property
+    def idle(self) -> bool | None:
+        """Whether not even a beginning of learning shows: at chance to the end, or a fall below 3 %."""
+        stuck = self.stuck
+        return stuck and (bool(self.at_chance(self.main)) or (self.fall or 0.0) < 0.03)
 
 
 def finite(series: Series | None) -> Floats:
@@ -130,7 +145,8 @@ def outcome(artifacts: Artifacts) -> Outcome:
     accuracies = _accuracy(train_accuracy[1]), _accuracy(val_accuracy[1])
     count = _classes(artifacts, train or val, any(accuracies))
     games = any(GAMES.search(c) for c in columns)
-    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], tuple(aside))
+    outputs = layers.classes(artifacts.last)
+    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside))
 
 
 def _has_loss(log: Log) -> bool:

@@ -22,7 +22,7 @@ Reads
 Cannot tell
     A rate that is too large: a low C is also that of a run that has converged or is limited by noise. Before 100
     steps C is high for everyone; small batches lower it. Other optimizers than Adam's family; coupled weight decay,
-    which is a gradient that always agrees with itself; gradients that have stopped; other betas than 0.9; adversarial
+    which is a gradient that always agrees with itself; gradients that have stopped; a beta1 below 0.9; adversarial
     and reinforcement learning, where each player follows the other.
 """
 
@@ -43,7 +43,8 @@ SPEAKS_TO = ("learning-rate-too-low",)
 COST = "file"
 AGREE, AGREE_SURELY, NOISE = 0.15, 0.3, 0.03
 BETA1 = 0.9
-"""Noise alone gives (1 - b1)/(1 + b1): 0.33 at 0.5, a usual value for adversarial training."""
+"""Noise alone gives (1 - b1)/(1 + b1): 0.33 at 0.5, a usual value for adversarial training. Above 0.9 it gives less, so
+that the limits hold all the more."""
 ENOUGH = 100
 """Steps below which gradients agree in every run."""
 DEFAULT_LR = 1e-3
@@ -86,9 +87,8 @@ def agreements(checkpoint: Checkpoint) -> tuple[dict[str, float], str]:
         return {}, f"{state.step or 0} steps are too few"
     if state.mapping == "ambiguous":
         return {}, state.mapping_note
-    first = {moments.betas(group)[0] for group in state.groups}
-    if first - {BETA1}:
-        return {}, f"beta1 is {min(first):g}: what agreement is usual was measured at {BETA1:g} alone"
+    if (first := min(moments.betas(group)[0] for group in state.groups)) < BETA1:
+        return {}, f"beta1 is {first:g}: what agreement is usual was measured at {BETA1:g} alone"
     found = {}
     for layer in depth(checkpoint):
         parameter = state.of(layer.weight.name)

@@ -283,7 +283,10 @@ FAULTS: dict[str, Case] = {
         lambda: mlp(before=kill("2.bias", 0.6, 80)), ("dead-relu",), "the run learns: suspected at most"
     ),
     "units killed, GELU": Case(
-        lambda: Plan(dense(nn.GELU), ADAM, before=kill("2.bias", 1.0, 80)), (), "starved, never dead", "gelu"
+        lambda: Plan(dense(nn.GELU), ADAM, before=kill("2.bias", 1.0, 80)),
+        ("saturated-activations",),
+        "a bare file names no activation: starved, suspected as dead if a ReLU follows",
+        "gelu",
     ),
     "units killed, unknown": Case(lambda: mlp(before=kill("2.bias", 1.0, 80)), ("dead-relu",), "", ""),
     "NaN weight": Case(lambda: mlp(before=nothing(math.nan)), (NAN,)),

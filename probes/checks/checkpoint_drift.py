@@ -23,6 +23,10 @@ Thresholds and sources
     violation, the largest use 0.9994). Suspected where it is less than half of the parameters that can be tested;
     where it is most of them, averaged weights may have been saved, or another run's, and nothing is accused.
 
+Evidence
+    proved: a move beyond the bound, which holds for any gradients. measured: distances, identical tensors, rates.
+    inferred: that an identical, random tensor was meant to be trained.
+
 Reads
     The weights of the first, middle and last checkpoint, and of neighbours few steps apart; the optimizers' options;
     the logs for whether the run learns.

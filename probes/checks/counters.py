@@ -24,6 +24,10 @@ Thresholds and sources
     an epoch (else gradients may be accumulated). A loss scale below 1 overflowed at any useful scale: numerical-
     instability suspected, below 2^-10 confirmed. Batch norm's own modes are judged by `batch-norm`.
 
+Evidence
+    measured: exact counts. What they mean (a resume, a second stage, accumulated gradients) is only concluded where two
+    of them agree.
+
 Reads
     Counters, schedulers, scaler and optimizer options of all checkpoints; the weights of two where a count falls.
 

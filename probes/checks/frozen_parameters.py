@@ -24,7 +24,8 @@ Thresholds and sources
     training in stages is common.
 
 Evidence
-    measured: all of it is read off exactly; that an accident is behind it is inferred wherever it is only suspected.
+    measured: which matrices are not trained, since when, and whether they are random; also their harm, where it is
+    confirmed. inferred: that an accident is behind it, where it is only suspected.
 
 Reads
     The latest checkpoint: optimizer state, and the weights that were not trained. The logs: whether it learned.

@@ -21,6 +21,10 @@ Thresholds and sources
     no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x. unscaled-inputs: a
     loss above 1e6 that moves by less than a tenth, not of a classifier: suspected.
 
+Evidence
+    measured: where the curves' own shape is the diagnosis (overfitting, no learning, values that are not finite).
+    inferred: causes behind a shape, such as a rate.
+
 Reads
     Logs with a training or validation loss (or accuracies); the checkpoint's head for the number of classes.
 

@@ -16,6 +16,9 @@ Thresholds and sources
     reach it) at a rate below Adam's default of 1e-3; confirmed above 0.3 at a tenth of that in a run that has not
     learned. Ruled out below 0.03 where the run learns.
 
+Evidence
+    inferred: C is an identity, but a rate that is too low is one of several reasons for it.
+
 Reads
     Adam's state in the latest checkpoint, its learning rate; the logs for whether the run learns.
 

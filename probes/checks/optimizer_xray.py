@@ -25,6 +25,9 @@ Thresholds and sources
     fifth of dead units; anything but trained. "!!": 30 times, 2.5 decades, 1e-1, half of the units, and what is not
     finite or exactly 0.
 
+Evidence
+    measured: all columns are definitions or identities, and so is the share in which eps rules.
+
 Reads
     The latest checkpoint: all of the weights and all of the optimizer's state, once.
 

@@ -15,6 +15,10 @@ Thresholds and sources
     a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is
     a hint (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
 
+Evidence
+    measured: Adam's step against fresh weights, with a loss that stands. inferred: the update ratio, and SGD's reach
+    with weights that blew up.
+
 Reads
     The latest checkpoint and its optimizer's state; the learning rates of the others; the logs for whether it learns.
 

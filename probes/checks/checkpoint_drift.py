@@ -16,9 +16,9 @@ Thresholds and sources
     ones) while the run is not known to have learned; confirmed if the loss stands as well. Else it may be frozen on
     purpose and is inconclusive.
     training-loop-bug: nothing at all moved while epoch or step went on at a rate above 0; confirmed if the loss stands.
-    learning-rate-too-low: confirmed if every matrix moved by less than 2 %, in a straight line (> 0.9), while the
-    loss stands; or if the learning rate had fallen below 1/1,000 of its start by a checkpoint before the last and the
-    loss stands.
+    learning-rate-too-low: every matrix moved by less than 2 %, as fine-tuning does, too: suspected where the loss
+    stands, and confirmed if it was in a straight line (> 0.9) as well; confirmed if the learning rate had fallen
+    below 1/1,000 of its start by a checkpoint before the last and the loss stands.
     checkpoint-mismatch: a move beyond Adam's bound is proof of a change outside of the optimizer (641 runs without a
     violation, the largest use 0.9994). Suspected where it is less than half of the parameters that can be tested;
     where it is most of them, averaged weights may have been saved, or another run's, and nothing is accused.
@@ -214,7 +214,9 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because += f" ({seen.steps} steps)" if seen.steps else ""
         because += f", in a straight line ({line:.2f})" if line > STRAIGHT else ""
         sure = bool(known.stuck) and line > STRAIGHT
-        return [Verdict("learning-rate-too-low", "confirmed" if sure else "suspected", "measured", because, "drift")]
+        level: Judgement = "confirmed" if sure else "suspected" if known.stuck else "inconclusive"
+        because += "" if known.stuck else ", as in fine-tuning; the loss is not known to stand"
+        return [Verdict("learning-rate-too-low", level, "measured", because, "drift")]
     if known.learned and matrices and most > 10 * SMALL_MOVE:
         because = f"weight matrices moved by up to {most:.0%} between the checkpoints, and the run learns"
         return [Verdict("learning-rate-too-low", "ruled_out", "measured", because, "drift")]

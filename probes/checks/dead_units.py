@@ -38,8 +38,8 @@ Cannot tell
     Which activation follows a layer is seldom in the file: where nothing names ReLU, units without gradient are called
     starved. Units that died within the last 75 steps. Plain SGD, no optimizer state, an 8-bit or sharded one, fewer
     than 160 steps; a run in which no parameter receives a gradient any more. Weight decay that may or may not lie in
-    the gradients (Adam or AdamW, old files): units found are certain, few found rules nothing out. Embeddings: a row
-    never used is no dead unit.
+    the gradients (Adam or AdamW, old files): units found are certain, few found rules nothing out. Embeddings and
+    experts: what is never used is no dead unit.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         relu,
         _zero_rows(last) if last else {},
         outcome(artifacts).learned,
-        proofs(last, relu=True) if last and relu else [],
+        _followed(last, proofs(last, relu=True)) if last and relu else [],
         behind_batch_norm(last) if last and relu else [],
     )
 
@@ -150,6 +150,12 @@ def names_relu(artifacts: Artifacts) -> bool | None:
     text = "\n".join((artifacts.code, *(_named(c) for c in artifacts.checkpoints[-1:])))
     relu, others = RELU.search(text) is not None, OTHERS.search(text) is not None
     return relu if relu != others else None
+
+
+def _followed(checkpoint: Checkpoint, found: list[Proof]) -> list[Proof]:
+    """Those of layers that the next one reads: gates and heads in the middle of a file have no ReLU after them."""
+    read = {x.name for x in layers.depth(checkpoint) if x.next is not None or x.kind == "conv"}
+    return [p for p in found if p.layer in read]
 
 
 def _named(checkpoint: Checkpoint) -> str:

@@ -19,9 +19,10 @@ Thresholds and sources
     (log), or moments that were kept and are exactly 0 in a random matrix whose two neighbours are trained: what is
     frozen on purpose has no gradients to keep moments of, and beside dead units a neighbour stops, too. Matrices that
     are not at their random start (fine-tuning, parts that were loaded) are suspected only where the loss stands, or
-    where gradients stopped between trained neighbours. Not judged: runs that have learned, random copies of a trained
-    network and whole networks that are not random (teachers, targets, losses), a rate of 0. Missed updates are told:
-    training in stages is common.
+    where gradients stopped between trained neighbours.
+    Not judged: runs that have learned, random copies of a trained network and whole networks that are not random
+    (teachers, targets, losses), experts that nothing is routed to, a rate of 0. Missed updates are told: training in
+    stages is common.
 
 Evidence
     measured: which matrices are not trained, since when, and whether they are random; also their harm, where it is
@@ -42,7 +43,7 @@ from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Finding, Judgement, Kind, Measure, Table, Verdict
 from ..saved import moments
 from ..saved.histories import WORDS, History, histories
-from ..saved.layers import called, copies, networks
+from ..saved.layers import EXPERT, called, copies, networks
 from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
@@ -116,7 +117,9 @@ def _intent(found: list[History], still: list[History], alone: list[History], kn
     file cannot. `alone`: matrices without gradient between trained ones."""
     fresh = [h for h in still if h.fresh]
     level: Judgement = "inconclusive"
-    if known.stuck:
+    if all(EXPERT.search(h.layer.name) for h in still):
+        because += "; they are experts, to which no sample may have been routed"
+    elif known.stuck:
         because += ", and the loss stands" if known.idle else ", and the loss hardly falls"
         level = "confirmed" if fresh and known.idle else "suspected"
     elif any(h.past == "zero" and h.fresh for h in alone):

@@ -180,6 +180,9 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         facts["onset_epoch"] = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][start]:g}"
         because = f"{numbers}, while the training loss falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
         level: Judgement = "confirmed" if after.ratio >= 1.25 else "suspected"
+        if known.may_be_at_chance and (known.skill(known.train_accuracy) or 0.0) <= 0.5:
+            because += f", but it ends where knowing nothing of {known.outputs} classes would"
+            level = "inconclusive"
         return [Verdict("overfitting", level, "measured", because, "curves")]
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]

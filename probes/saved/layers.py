@@ -17,6 +17,8 @@ WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "_forward_mod
 """Prefixes that wrappers (DataParallel, compile, Lightning) put before every name."""
 
 EMBEDDING = re.compile(r"(^|[._])(embed\w*|emb|wte|wpe|tok_\w*|lookup|vocab\w*|pos\w*_emb\w*)([._]|$)", re.IGNORECASE)
+EXPERT = re.compile(r"(^|[._])experts?([._]|$)", re.IGNORECASE)
+"""One of several subnetworks between which samples are routed: it may rightly see few or none of them."""
 RECURRENT = re.compile(r"weight_(ih|hh)(_l\d+)?(_reverse)?$")
 FLOATING = ("float", "bfloat")
 

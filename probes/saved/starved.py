@@ -14,7 +14,7 @@ import numpy as np
 
 from ..artifacts import Array, Checkpoint, Floats, OptimizerState
 from . import moments, statistics
-from .layers import Layer, depth, module_of
+from .layers import EXPERT, Layer, depth, module_of
 from .statistics import Statistics
 from .sums import Sums
 
@@ -25,6 +25,9 @@ NEARLY_STEPS = 74
 MIN_STEPS = 160
 CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
+FADES = 1e-3
+"""Size of a layer's buffer against the next layer's above which it fades with depth rather than having stopped: a unit
+that died 150 steps ago is 1e-7 of its former size, and what vanishes loses a tenth to a hundredth a layer."""
 SILENT = 1e-12
 """Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
 RELATIVE = 2e-3
@@ -86,7 +89,7 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
         return [], state.mapping_note or "the optimizer's state cannot be matched with the parameters by name"
     family = moments.family(state)
     hidden = [layer for layer in depth(checkpoint) if layer.kind in {"dense", "conv"}][:-1]
-    hidden = [layer for layer in hidden if not _pruned(checkpoint, layer)]
+    hidden = [layer for layer in hidden if not EXPERT.search(layer.name) and not _pruned(checkpoint, layer)]
     if not hidden:
         return [], "there is no hidden dense or convolutional layer"
     if family == "adam":
@@ -221,7 +224,23 @@ def _momentum(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]
         sums = numbers.sums(parameter)
         if sums is not None and sums.numel:
             largest = max(largest, float(sums.square.sum()) / sums.numel)
-    return [_buffer(numbers, state, layer, largest) for layer in hidden]
+    found = {layer.name: _buffer(numbers, state, layer, largest) for layer in hidden}
+    if any(_mixed_in(state, group) for group in state.groups):
+        return list(found.values())  # then what is left of a buffer is decay, whatever the gradients were
+    layers, stopped = depth(checkpoint), False
+    for here, after in zip(layers[-2::-1], layers[:0:-1], strict=True):
+        one = found.get(here.name)
+        whole = one is not None and one.nearly == one.units
+        stopped = whole and (stopped or _size(numbers, here) <= FADES * _size(numbers, after))
+        if one is not None and whole and not stopped and not one.never:
+            why = "the gradients of the whole layer fade with depth, as vanishing ones do"
+            found[here.name] = Starved(one.layer, one.units, why_not=why)
+    return list(found.values())
+
+
+def _size(numbers: Statistics, layer: Layer) -> float:
+    """The largest RMS of a layer's buffers: behind a dead layer only its bias still gets gradients."""
+    return max((s.rms for t in (layer.weight, layer.bias) if (s := numbers.of(t)) is not None), default=0.0)
 
 
 def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Starved:

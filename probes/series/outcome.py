@@ -106,14 +106,18 @@ class Outcome:
             return True
         # a loss that blew up at first has fallen a long way without having learned: chance is the better measure
         end = curves.ends(finite(self.main))[1]
-        if self.chance is None and self._may_be_chance(end) and self.fall > 0.5:
+        if self.may_be_at_chance and self.fall > 0.5:
             return None
         return self.fall > 0.5 and (self.chance is None or end < 0.8 * self.chance)
 
-    def _may_be_chance(self, end: float) -> bool:
-        """Whether a loss that began far from ln C ends where a classifier of the head's size would be at chance."""
-        chance = math.log(self.outputs) if self.outputs and self.outputs > 1 else math.nan
-        return CHANCE[0] * chance <= end <= CHANCE[1] * chance
+    @property
+    def may_be_at_chance(self) -> bool:
+        """Whether a loss that is not known to be a cross-entropy, as it began far from ln C, ends where a classifier of
+        the head's size would be at chance."""
+        y = finite(self.main)
+        if self.chance is not None or self.games or not len(y) or not self.outputs or self.outputs < 2:
+            return False
+        return CHANCE[0] * math.log(self.outputs) <= curves.ends(y)[1] <= CHANCE[1] * math.log(self.outputs)
 
     @property
     def idle(self) -> bool | None:

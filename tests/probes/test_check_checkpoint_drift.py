@@ -293,3 +293,14 @@ def test_a_copy_of_the_best_checkpoint_is_not_accused(train):
         (folder / f"checkpoint_{name}.pt").unlink()
     (folder / "best.pt").write_bytes((folder / "checkpoint_00060.pt").read_bytes())
     assert not {"confirmed", "suspected"} & set(said(probe(folder)).values())
+
+
+def test_small_moves_of_fine_tuning_accuse_only_a_run_that_stands(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), adam(1e-6), steps=300)
+    assert said(probe(trained.folder))["learning-rate-too-low"] in {"confirmed", "suspected"}
+    lines = "".join(f"{i},{0.02 - 0.001 * i}\n" for i in range(1, 9))
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + lines)
+    assert said(probe(trained.folder))["learning-rate-too-low"] == "inconclusive"
+    (trained.folder / "log.csv").unlink()
+    assert said(probe(trained.folder))["learning-rate-too-low"] == "inconclusive"

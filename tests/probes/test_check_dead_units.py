@@ -353,3 +353,23 @@ def test_a_layer_that_is_dead_as_a_whole_is_named_and_not_the_ones_around_it(tra
     because = next(v.because for v in probe(trained.artifacts).verdicts if v.diagnosis == "dead-relu")
     assert "32 of 32 units of layer 2" in because
     assert "none comes back to the layers before" in because
+
+
+def test_gradients_that_vanish_with_depth_are_not_units_that_died(train):
+    torch.manual_seed(0)
+    layers = [part for i in range(10) for part in (nn.Linear(16 if i == 0 else 32, 32), nn.Sigmoid())]
+    trained: Trained = train(nn.Sequential(*layers, nn.Linear(32, 4)), MAKERS["momentum"], steps=300)
+    (trained.folder / "log.csv").unlink()
+    found, _ = starved(trained.artifacts.last)
+    assert "fade with depth" in found[0].why_not
+    assert not any(said(trained.artifacts).get(source) == "suspected" for source in ("optimizer-state", "weights"))
+
+
+def test_a_gate_whose_outputs_no_layer_reads_has_no_relu_after_it(tmp_path):
+    model = nn.ModuleDict({"inp": nn.Linear(16, 32), "gate": nn.Linear(32, 8), "out": nn.Linear(32, 4)})
+    with torch.no_grad():
+        model["gate"].weight.copy_(-model["gate"].weight.abs())
+        model["gate"].bias.fill_(-1.0)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    target(tmp_path)
+    assert said(discover([tmp_path])) == {}

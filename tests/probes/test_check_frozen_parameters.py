@@ -8,6 +8,7 @@ from trained import Trained, training
 from probes.checks.frozen_parameters import run
 from probes.finding import Finding
 from probes.saved.histories import histories
+from probes.saved.starved import starved
 
 
 def probe(trained: Trained) -> Finding:
@@ -231,3 +232,34 @@ def test_state_that_has_overflowed_is_not_called_a_gradient_that_stopped(tmp_pat
     trained = no_log(training(tmp_path, deep(), adam, 300, overflow))
     assert pasts(trained) == ["trained", "overflowed", "trained", "trained"]
     assert said(trained) == "inconclusive"
+
+
+def test_coupled_decay_alone_in_a_matrix_is_a_gradient_that_stopped(tmp_path):
+    model = deep()
+    model[2].weight.register_hook(torch.zeros_like)
+    make = lambda m: torch.optim.Adam(m.parameters(), lr=1e-4, weight_decay=1e-3)  # noqa: E731
+    trained = training(tmp_path, model, make, 300)
+    assert pasts(trained) == ["trained", "stopped", "trained", "trained"]
+
+
+class Routed(nn.Module):
+    """Three experts, of which one is never chosen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs, self.head = nn.Linear(16, 20), nn.Linear(20, 4)
+        self.experts = nn.ModuleList(nn.Linear(20, 20) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.inputs(x).relu()
+        first = x[:, :1] > x[:, 1:2]
+        return self.head(torch.where(first, self.experts[0](x), self.experts[1](x)).relu())
+
+
+def test_an_expert_to_which_nothing_is_routed_is_told(tmp_path):
+    torch.manual_seed(0)
+    trained = no_log(training(tmp_path, Routed(), adam, 200))
+    assert pasts(trained).count("no-state") == 1
+    assert said(trained) == "inconclusive"
+    assert "experts" in probe(trained).verdicts[0].because
+    assert not any("experts" in s.layer for s in starved(trained.artifacts.last)[0])

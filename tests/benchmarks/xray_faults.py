@@ -321,7 +321,9 @@ FAULTS: dict[str, Case] = {
     "resumed without optimizer": Case(lambda: mlp(resumed=250), (MIX,)),
     "loss scale collapsed": Case(lambda: mlp(amp=True, graded=overflowing_scale), (NAN,)),
     "collapsed outputs": Case(
-        lambda: mlp(adam(0.1), data=imbalanced()), (HIGH, "class-imbalance", "collapsed-output"), "needs a batch"
+        lambda: mlp(adam(0.1), data=imbalanced()),
+        (HIGH, "class-imbalance", "collapsed-output", "dead-relu"),
+        "98 % of a layer is dead; that outputs have collapsed needs a batch",
     ),
     "weight decay far too large": Case(
         lambda: mlp(lambda m: torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=200.0)), ("over-regularization",)

@@ -143,3 +143,13 @@ def test_no_overfitting_is_confirmed_where_the_training_loss_ends_at_the_heads_c
     found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
     assert found["overfitting"].verdict == "inconclusive"
     assert "3 classes" in found["overfitting"].because
+
+
+def test_a_rise_that_one_sample_can_make_is_not_confirmed(tmp_path):
+    torch.save(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 6)).state_dict(), tmp_path / "model.pt")
+    val = [*np.geomspace(1.2, 0.011, 8), *np.linspace(0.013, 0.03, 8)]
+    rows = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(zip(np.geomspace(1.5, 0.005, 16), val, strict=True), 1))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,val_loss\n" + rows)
+    found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
+    assert found["overfitting"].verdict == "suspected"
+    assert "a few samples" in found["overfitting"].because

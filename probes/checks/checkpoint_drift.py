@@ -225,7 +225,7 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
 
 def _decayed(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     """A learning rate that was gone long before the run ended."""
-    if seen.peak is None or len(seen.rates) < 2 or seen.known.stuck is not True:
+    if seen.peak is None or len(seen.rates) < 2:
         return []
     gone = next((i for i, r in enumerate(seen.rates[:-1]) if r < DECAYED * seen.peak), None)
     if gone is None or any(m.after > 1e-3 for m in seen.matrices):
@@ -233,9 +233,11 @@ def _decayed(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     facts["suggested_lr"] = f"{seen.peak:.3g}"
     because = (
         f"the learning rate is down from {seen.peak:.3g} to {seen.rates[gone]:.2g} at checkpoint {gone + 1} of "
-        f"{len(seen.rates)}, the weights have hardly moved since, and the loss stands"
+        f"{len(seen.rates)}, and the weights have hardly moved since"
     )
-    return [Verdict("learning-rate-too-low", "confirmed", "measured", because, "schedule")]
+    because += ", and the loss stands" if seen.known.stuck else "; whether the run was done by then is not known"
+    level: Judgement = "confirmed" if seen.known.stuck else "inconclusive"
+    return [Verdict("learning-rate-too-low", level, "measured", because, "schedule")]
 
 
 def jumped(seen: Seen, facts: dict[str, str]) -> list[Verdict]:

@@ -44,7 +44,7 @@ import numpy as np
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
 from ..series import curves, trends
-from ..series.outcome import Outcome, finite, outcome
+from ..series.outcome import CHANCE, Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = (
@@ -184,8 +184,8 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         facts["onset_epoch"] = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][start]:g}"
         because = f"{numbers}, while the training loss falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
         level: Judgement = "confirmed" if after.ratio >= 1.25 else "suspected"
-        if known.may_be_at_chance and (known.skill(known.train_accuracy) or 0.0) <= 0.5:
-            because += f", but it ends where knowing nothing of {known.outputs} classes would"
+        if _knows_nothing(known, at_best):
+            because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
             level = "inconclusive"
         elif level == "confirmed" and known.outputs and after.end < SLIGHT * math.log(max(2, known.outputs)):
             because += "; both are small beside chance, so that a few samples make the difference"
@@ -194,6 +194,16 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]
     return _by_accuracy(known, gap) or [Verdict("overfitting", "inconclusive", "measured", numbers, "curves")]
+
+
+def _knows_nothing(known: Outcome, at_best: float | None) -> bool:
+    """Whether the training loss ends where a classifier of the head's size is at chance, or above that without having
+    come down by half since validation was best; and no accuracy speaks against it."""
+    end, outputs = curves.ends(finite(known.train))[1], known.outputs or 0
+    if outputs < 2 or (known.skill(known.train_accuracy) or 0.0) > 0.5:
+        return False
+    above = end >= CHANCE[0] * math.log(outputs) and end > 0.5 * (at_best or math.inf)
+    return known.may_be_at_chance or above
 
 
 def _accuracy_gap(known: Outcome) -> float | None:

@@ -187,6 +187,11 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         if _knows_nothing(known, at_best):
             because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
             level = "inconclusive"
+        elif at_best is not None and known.outputs and at_best < math.log(max(2, known.outputs)) < after.lowest / 3:
+            because += (
+                "; but validation was never better than knowing nothing, so other data or another mode is likelier"
+            )
+            level = "inconclusive"
         elif level == "confirmed" and known.outputs and after.end < SLIGHT * math.log(max(2, known.outputs)):
             because += "; both are small beside chance, so that a few samples make the difference"
             level = "suspected"

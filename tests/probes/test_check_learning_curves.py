@@ -153,3 +153,14 @@ def test_a_rise_that_one_sample_can_make_is_not_confirmed(tmp_path):
     found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
     assert found["overfitting"].verdict == "suspected"
     assert "a few samples" in found["overfitting"].because
+
+
+def test_a_validation_loss_far_above_chance_from_the_start_is_no_overfitting(tmp_path):
+    """As running statistics that were never gathered make it, while the training loss falls as it should."""
+    torch.save(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 6)).state_dict(), tmp_path / "model.pt")
+    both = zip(np.geomspace(1.1, 0.03, 16), np.linspace(106, 186, 16), strict=True)
+    rows = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(both, 1))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,val_loss\n" + rows)
+    found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
+    assert found["overfitting"].verdict == "inconclusive"
+    assert "another mode" in found["overfitting"].because

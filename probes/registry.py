@@ -1,6 +1,6 @@
 """Which probes there are: their files are read with `ast`, so listing them imports neither torch nor NumPy.
 
-A probe is a file in `checks/`: a docstring with five headings, the literals NEEDS, SPEAKS_TO and COST, and `run`.
+A probe is a file in `checks/`: a docstring with six headings, the literals NEEDS, SPEAKS_TO and COST, and `run`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .errors import Unreadable
 if TYPE_CHECKING:  # artifacts imports NumPy
     from .artifacts import Run
 
-HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Reads", "Cannot tell")
+HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Evidence", "Reads", "Cannot tell")
 KINDS = frozenset({"checkpoint", "log", "target", "data", "script"})
 COSTS = frozenset({"file", "batch"})
 FOLDER = Path(__file__).resolve().parent / "checks"

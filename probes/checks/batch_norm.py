@@ -18,6 +18,10 @@ Thresholds and sources
     1.05. r = 0 with statistics that were never gathered: trained in evaluation mode (3 of 3), suspected, since they may
     be frozen on purpose. Counters of averaged copies of a model stay 0 while the statistics move: nothing is said.
 
+Evidence
+    proved: a variance below 0. measured: counts, and statistics that are still at their start. Why they are so (frozen
+    on purpose, a mode left on) is the reader's: hence suspected.
+
 Reads
     The counters and statistics of all checkpoints, and the steps of their optimizers.
 

@@ -16,6 +16,9 @@ Thresholds and sources
     log2(classes) units (so many on-off units cannot tell the classes apart). No bound holds for
     smooth units, so it is never more than suspected.
 
+Evidence
+    inferred: counts and shapes are exact, but no bound ties a width to what smooth units can learn.
+
 Reads
     Shapes in the latest checkpoint; its settings, counters and optimizer state; data files; the logs.
 

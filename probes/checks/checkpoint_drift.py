@@ -11,16 +11,21 @@ Formula
     at betas 0.9 and 0.999, plus decay: the sum over the steps is a bound for any gradients.
 
 Thresholds and sources
-    frozen-parameters: a matrix identical in both checkpoints; confirmed only if it also is outside the optimizer or
-    has no state, and still fills the default initialisation's exact interval (36 of 36 frozen tensors, 0 of 633
-    trained ones) while the run has not learned; else it may be frozen on purpose and is inconclusive.
+    frozen-parameters: a matrix identical in both checkpoints. Suspected if it also is outside the optimizer or has no
+    state, and still fills the default initialisation's exact interval (36 of 36 frozen tensors, 0 of 633 trained
+    ones) while the run is not known to have learned; confirmed if the loss stands as well. Else it may be frozen on
+    purpose and is inconclusive.
     training-loop-bug: nothing at all moved while epoch or step went on at a rate above 0; confirmed if the loss stands.
-    learning-rate-too-low: confirmed if every matrix moved by less than 2 %, in a straight line (> 0.9), while the
-    loss stands; or if the learning rate had fallen below 1/1,000 of its start by a checkpoint before the last and the
-    loss stands.
+    learning-rate-too-low: every matrix moved by less than 2 %, as fine-tuning does, too: suspected where the loss
+    stands, and confirmed if it was in a straight line (> 0.9) as well; confirmed if the learning rate had fallen
+    below 1/1,000 of its start by a checkpoint before the last and the loss stands.
     checkpoint-mismatch: a move beyond Adam's bound is proof of a change outside of the optimizer (641 runs without a
     violation, the largest use 0.9994). Suspected where it is less than half of the parameters that can be tested;
     where it is most of them, averaged weights may have been saved, or another run's, and nothing is accused.
+
+Evidence
+    proved: a move beyond the bound, which holds for any gradients. measured: distances, identical tensors, rates.
+    inferred: that an identical, random tensor was meant to be trained.
 
 Reads
     The weights of the first, middle and last checkpoint, and of neighbours few steps apart; the optimizers' options;
@@ -149,7 +154,9 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because += (
             f"; {len(outside)} of them are not in the optimizer, {len(fresh)} still as PyTorch draws them at first"
         )
-        return [Verdict("frozen-parameters", "confirmed", "measured", because, "drift")]
+        because += ", and the loss stands" if seen.known.idle else "; whether on purpose the files cannot tell"
+        sure: Judgement = "confirmed" if seen.known.idle else "suspected"
+        return [Verdict("frozen-parameters", sure, "measured" if seen.known.idle else "inferred", because, "drift")]
     if seen.known.stuck and outside:
         return [Verdict("frozen-parameters", "suspected", "measured", because, "drift")]
     because += "; this may be on purpose" + (", and the run does learn" if seen.known.learned else "")
@@ -207,7 +214,9 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
         because += f" ({seen.steps} steps)" if seen.steps else ""
         because += f", in a straight line ({line:.2f})" if line > STRAIGHT else ""
         sure = bool(known.stuck) and line > STRAIGHT
-        return [Verdict("learning-rate-too-low", "confirmed" if sure else "suspected", "measured", because, "drift")]
+        level: Judgement = "confirmed" if sure else "suspected" if known.stuck else "inconclusive"
+        because += "" if known.stuck else ", as in fine-tuning; the loss is not known to stand"
+        return [Verdict("learning-rate-too-low", level, "measured", because, "drift")]
     if known.learned and matrices and most > 10 * SMALL_MOVE:
         because = f"weight matrices moved by up to {most:.0%} between the checkpoints, and the run learns"
         return [Verdict("learning-rate-too-low", "ruled_out", "measured", because, "drift")]
@@ -216,7 +225,7 @@ def too_low(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
 
 def _decayed(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     """A learning rate that was gone long before the run ended."""
-    if seen.peak is None or len(seen.rates) < 2 or seen.known.stuck is not True:
+    if seen.peak is None or len(seen.rates) < 2:
         return []
     gone = next((i for i, r in enumerate(seen.rates[:-1]) if r < DECAYED * seen.peak), None)
     if gone is None or any(m.after > 1e-3 for m in seen.matrices):
@@ -224,9 +233,11 @@ def _decayed(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     facts["suggested_lr"] = f"{seen.peak:.3g}"
     because = (
         f"the learning rate is down from {seen.peak:.3g} to {seen.rates[gone]:.2g} at checkpoint {gone + 1} of "
-        f"{len(seen.rates)}, the weights have hardly moved since, and the loss stands"
+        f"{len(seen.rates)}, and the weights have hardly moved since"
     )
-    return [Verdict("learning-rate-too-low", "confirmed", "measured", because, "schedule")]
+    because += ", and the loss stands" if seen.known.stuck else "; whether the run was done by then is not known"
+    level: Judgement = "confirmed" if seen.known.stuck else "inconclusive"
+    return [Verdict("learning-rate-too-low", level, "measured", because, "schedule")]
 
 
 def jumped(seen: Seen, facts: dict[str, str]) -> list[Verdict]:

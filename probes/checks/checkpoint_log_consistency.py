@@ -17,6 +17,9 @@ Thresholds and sources
     score agrees; a single one is inconclusive, as a log may be cut short, and the same score computed in another way.
     Only validation and test scores count; a training loss may be that of one batch. The tolerances are our own.
 
+Evidence
+    measured: both sides are read off; that they are of one run is concluded from two contradictions.
+
 Reads
     Names, settings and options of all checkpoints, and the logs. No weights.
 

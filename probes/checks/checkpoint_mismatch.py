@@ -12,6 +12,9 @@ Thresholds and sources
     None: names and shapes are exact. A prefix is confirmed only against a model that lacks it. Ruled out only if the
     optimizer's count grows from checkpoint to checkpoint as well.
 
+Evidence
+    proved: names and shapes against the model itself. measured: the same against other checkpoints.
+
 Reads
     All checkpoints' names, shapes and counts. A target that may be run: the model it builds, no batch.
 

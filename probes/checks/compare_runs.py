@@ -15,6 +15,9 @@ Thresholds and sources
     at least eight values are the same. Runs that differ from the first value on are other runs: told, with the
     distance.
 
+Evidence
+    measured: the logged values themselves, to their last digit.
+
 Reads
     The training loss (else the validation loss) of two logs in different folders.
 

@@ -15,6 +15,9 @@ Thresholds and sources
     plateau is told: whether it is one of success or of failure is for the other measurements to say. Loss over
     training follows such a power law over decades of steps in many tasks; a schedule or a change of data breaks it.
 
+Evidence
+    inferred: a fit to the curve, and what it promises.
+
 Reads
     Logs with a training or validation loss of 12 points or more.
 

@@ -27,6 +27,10 @@ Thresholds and sources
     instability suspected, below 2^-10 confirmed. Batch norm's own modes are judged by `batch-norm`. The gradients that
     float16 loses are told and not judged: how many of them a run can spare was not measured.
 
+Evidence
+    measured: exact counts. What they mean (a resume, a second stage, accumulated gradients) is only concluded where two
+    of them agree.
+
 Reads
     Counters, schedulers, scaler and optimizer options of all checkpoints; the weights of two where a count falls; the
     last one's second moments where a loss scale is known.

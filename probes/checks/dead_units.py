@@ -25,19 +25,27 @@ Thresholds and sources
     Bounds with a margin of 1e-6 were never wrong in 185,136 units; they find 0.5 % of the dead units of healthy nets
     and 2 to 33 % after a collapse. Phi < 1e-4: 0.999 of such units were dead; suspected at most.
 
+Evidence
+    proved: bounds for every input there can be. measured: no gradient for 150 steps or ever, zeros on a batch.
+    inferred: what SGD, RMSprop or coupled decay let through, 75 steps, batch normalisation's rates; and that a unit
+    without gradient is a dead ReLU where no ReLU is named.
+
 Reads
-    The latest checkpoint's optimizer state and weights. A target or script as text: does it name ReLU? A target that
-    may be run: one forward pass.
+    The latest checkpoint's optimizer state and weights. A target or script as text, and the file's own settings and
+    class names: do they name ReLU? A target that may be run: one forward pass.
 
 Cannot tell
-    Which activation follows a layer is not in the file: without a script or target that names ReLU, units without
-    gradient may be saturated or starved. Units that died within the last 75 steps. Plain SGD, no optimizer state, an
-    8-bit or sharded one, fewer than 160 steps. Embeddings: a row never used is no dead unit.
+    Which activation follows a layer is seldom in the file: where nothing names ReLU, units without gradient are called
+    starved. Units that died within the last 75 steps. Plain SGD, no optimizer state, an 8-bit or sharded one, fewer
+    than 160 steps; a run in which no parameter receives a gradient any more. Weight decay that may or may not lie in
+    the gradients (Adam or AdamW, old files): units found are certain, few found rules nothing out. Embeddings and
+    experts: what is never used is no dead unit.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..artifacts import Artifacts, Checkpoint, Progress
@@ -61,6 +69,8 @@ HARMFUL = 0.9
 OTHERS = re.compile(
     r"gelu|silu|swish|tanh|sigmoid|leaky_?relu|p?relu6?_?\W*slope|(?<![a-z])[cs]?elu\b|mish\b|softplus", re.I
 )
+ACTIVATION = re.compile(r"(^|_)act(ivation)?s?(_|$)|nonlinearity", re.I)
+"""Keys of settings that name an activation: "hidden_act", "activation_fn"."""
 RELU = re.compile(r"(?<![a-z_])relu(?![a-z])", re.I)
 
 
@@ -130,16 +140,34 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         relu,
         _zero_rows(last) if last else {},
         outcome(artifacts).learned,
-        proofs(last, relu=True) if last and relu else [],
+        _followed(last, proofs(last, relu=True)) if last and relu else [],
         behind_batch_norm(last) if last and relu else [],
     )
 
 
 def names_relu(artifacts: Artifacts) -> bool | None:
     """Whether the texts name ReLU and nothing else (True), only other activations (False), or both or none (None)."""
-    text = artifacts.code
+    text = "\n".join((artifacts.code, *(_named(c) for c in artifacts.checkpoints[-1:])))
     relu, others = RELU.search(text) is not None, OTHERS.search(text) is not None
     return relu if relu != others else None
+
+
+def _followed(checkpoint: Checkpoint, found: list[Proof]) -> list[Proof]:
+    """Those of layers that the next one reads: gates and heads in the middle of a file have no ReLU after them."""
+    read = {x.name for x in layers.depth(checkpoint) if x.next is not None or x.kind == "conv"}
+    return [p for p in found if p.layer in read]
+
+
+def _named(checkpoint: Checkpoint) -> str:
+    """Activations that the file itself names: among its settings, or as a class of a model that was saved whole."""
+    return "\n".join((*checkpoint.refused, *_settings(checkpoint.hyper)))
+
+
+def _settings(hyper: object, depth: int = 0) -> Iterator[str]:
+    for key, value in hyper.items() if isinstance(hyper, dict) and depth < 4 else ():
+        if isinstance(value, str) and ACTIVATION.search(str(key)):
+            yield value
+        yield from _settings(value, depth + 1)
 
 
 def _zero_rows(checkpoint: Checkpoint) -> dict[str, int]:
@@ -160,6 +188,7 @@ def judge(seen: Seen) -> list[Verdict]:
     if seen.units is not None:
         verdicts.append(_by_batch(seen, file))
     verdicts += _by_weights(seen)
+    verdicts += _by_flat_end(seen, blamed(file))
     stuck = max(file, key=lambda s: s.saturated / s.units, default=None)
     if stuck is not None and stuck.saturated > CONFIRMED * stuck.units and not seen.relu:
         because = (
@@ -171,28 +200,46 @@ def judge(seen: Seen) -> list[Verdict]:
     return verdicts
 
 
+def _by_flat_end(seen: Seen, own: list[Starved]) -> list[Verdict]:
+    """Starved units of a smooth activation: they sit where it is flat."""
+    worst = max(own, key=lambda s: s.dead / s.units, default=None)
+    if seen.relu is not False or worst is None or worst.dead <= CONFIRMED * worst.units:
+        return []
+    because = (
+        f"{worst.dead} of {worst.units} units of {called(worst.layer)} are starved: no gradient for 150 steps or more, "
+        "and no ReLU is named; they sit at the flat end of their activation and may come back"
+    )
+    because += ", yet the run learns" if seen.learned else ""
+    level: Judgement = "inconclusive" if seen.learned else "suspected"
+    return [Verdict("saturated-activations", level, "inferred", because, "optimizer-state")]
+
+
 def _by_file(seen: Seen, file: list[Starved]) -> Verdict:
     own = blamed(file)
     worst = max(own, key=lambda s: (s.dead / s.units, s.nearly / s.units))
     dead, nearly = worst.dead / worst.units, max(s.nearly / s.units for s in own)
-    when = f" for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else " for at least 150 steps"
-    when = " at any step" if worst.dead and worst.never == worst.dead else when
-    because = f"{worst.dead} of {worst.units} units of {called(worst.layer)} have received no gradient{when}"
+    when = f"for about {worst.age:.0f} steps" if worst.age and worst.age < 800 else "for at least 150 steps"
+    when = "at any step" if worst.dead and worst.never == worst.dead else when
+    because = f"{worst.dead} of {worst.units} units of {called(worst.layer)} have received no gradient {when}"
     if nearly > dead and dead <= CONFIRMED:
         worst = max(own, key=lambda s: s.nearly / s.units)
         because = (
             f"{worst.nearly} of {worst.units} units of {called(worst.layer)} look as if no gradient had come lately"
         )
-    if worst.nearly == worst.units and file.index(worst):
+    before = file[max(0, file.index(worst) - 1)]
+    if worst.nearly == worst.units and before is not worst and before.nearly == before.units:
         because += "; through it none comes back to the layers before it"
     if max(dead, nearly) <= NORMAL or seen.relu is False:
-        starved = "; the code names no ReLU, so such units are starved and may come back"
+        starved = "; no ReLU is named, so such units are starved and may come back"
         because += starved if seen.relu is False else f"; up to {NORMAL:.0%} of a layer is common"
         if seen.relu is not False and any(s.blind for s in file):
-            because += ", but RMSprop's state shows only some of them"
+            because += ", but this optimizer's state shows only some of them"
             return Verdict("dead-relu", "inconclusive", "measured", because, "optimizer-state")
         return Verdict("dead-relu", "ruled_out", "measured", because, "optimizer-state")
-    unknown = "; which activation follows is not known: after a GELU or SiLU they are starved and may come back"
+    unknown = (
+        ": they are starved. Which activation follows is not known: behind a ReLU they are dead, behind GELU, SiLU or "
+        "tanh stuck at its flat end"
+    )
     because += {True: ", and the code names ReLU", None: unknown}[seen.relu]
     if seen.learned and max(dead, nearly) <= HARMFUL:
         because += ", yet the run learns"
@@ -264,7 +311,7 @@ def _worst(seen: Seen) -> tuple[str, int, int]:
 
 def _title(seen: Seen) -> str:
     layer, dead, units = _worst(seen)
-    word = "dead units" if seen.relu or seen.units else "units without gradient"
+    word = "dead units" if seen.relu or seen.units else "starved units"
     return f"{word} in {called(layer)}: {dead} of {units}" if dead else f"no {word} found"
 
 

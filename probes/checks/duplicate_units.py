@@ -16,6 +16,9 @@ Thresholds and sources
     of others: confirmed in a run that has not learned, else suspected. Nearly parallel units alone are told: features
     that agree are common in wide nets (model-clinic warns of any pair above 0.9999).
 
+Evidence
+    measured: equal rows are found by their projections and are equal; harm is judged by whether the run learned.
+
 Reads
     The sums of the shared pass: rows that are copies have the same sum and the same sum of squares. Layers in which
     some do, and layers of up to 4 million weights (16 million in all), are read once more, in pieces.

@@ -15,6 +15,9 @@ Thresholds and sources
     PyTorch draws it: a random table that nobody trains, suspected in a run that has not learned. A table that was not
     moved and is not at its random start is pretrained and frozen, which is common: not judged.
 
+Evidence
+    inferred: that a random table was meant to be trained. Which rows were used is exact, and told.
+
 Reads
     The latest checkpoint: the tables that are named as embeddings, and the optimizer's state of them.
 
@@ -154,7 +157,7 @@ def _judge(found: list[Usage], learned: bool | None) -> Verdict | None:
         "still is what PyTorch draws at random"
     )
     level: Judgement = "suspected" if learned is False else "inconclusive"
-    return Verdict("frozen-parameters", level, "measured", because, "weights")
+    return Verdict("frozen-parameters", level, "inferred", because, "weights")
 
 
 def _title(found: list[Usage]) -> str:

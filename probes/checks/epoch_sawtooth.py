@@ -15,6 +15,9 @@ Thresholds and sources
     epoch's start makes a sawtooth too, falling within each epoch and jumping up at its border while the run learns:
     where the profile is monotone from border to border, the verdict is inconclusive.
 
+Evidence
+    inferred: a pattern beyond chance, by shuffling its own parts.
+
 Reads
     Logs that have the training loss by step and the epoch, or steps and a known number of steps an epoch.
 

@@ -16,6 +16,9 @@ Thresholds and sources
     a layer with power (8 filters or more of 27 entries or more) is noise in a run that has not learned. A layer of
     noise in a run that has learned is told only: small steps leave the noise of the start on top of what was learned.
 
+Evidence
+    inferred: a test against entries in random order.
+
 Reads
     The first convolution of the latest checkpoint: two-dimensional, of 1, 3 or 4 inputs, kernel 3 or wider; the logs.
 

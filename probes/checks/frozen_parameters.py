@@ -14,26 +14,36 @@ Formula
 Thresholds and sources
     Coverage exact in 42 of 42 cases, histories in 156 of 180 (the misses are coupled weight decay, SGD and RMSprop).
     Untouched: 36 of 36 frozen tensors, 0 of 633 trained ones, 0 of 24 after five steps.
-    Confirmed only where matrices without training are still at their random start, in a run that is not known to have
-    learned. Not judged: a frozen beginning of the network that is not at its random start (fine-tuning), whole networks
-    inside the model that are not, and random copies of a trained one (teachers, targets, losses). Other gaps are
-    suspected unless the run has learned. Missed updates are told: training in stages is common.
+    Nothing in a file says why a layer is not trained: random features, reservoirs and adapters on a frozen body look
+    as an accident does. So random, untrained matrices alone are suspected. Confirmed needs more: a loss that stands
+    (log), or moments that were kept and are exactly 0 in a random matrix whose two neighbours are trained: what is
+    frozen on purpose has no gradients to keep moments of, and beside dead units a neighbour stops, too. Matrices that
+    are not at their random start (fine-tuning, parts that were loaded) are suspected only where the loss stands, or
+    where gradients stopped between trained neighbours.
+    Not judged: runs that have learned, random copies of a trained network and whole networks that are not random
+    (teachers, targets, losses), experts that nothing is routed to, a rate of 0. Missed updates are told: training in
+    stages is common.
+
+Evidence
+    measured: which matrices are not trained, since when, and whether they are random; also their harm, where it is
+    confirmed. inferred: that an accident is behind it, where it is only suspected.
 
 Reads
     The latest checkpoint: optimizer state, and the weights that were not trained. The logs: whether it learned.
 
 Cannot tell
-    Plain SGD keeps nothing. Other initialisations than PyTorch's default have no sharp bound. Layers that the file
-    does not hold at all: a plain Python list of layers is neither saved nor trained (a target file shows them).
+    Whether it was on purpose: `requires_grad` is not saved. Plain SGD keeps nothing. Other initialisations than
+    PyTorch's default have no sharp bound. Layers that the file does not hold at all: a plain Python list of layers is
+    neither saved nor trained (a target file shows them).
 """
 
 from __future__ import annotations
 
 from ..artifacts import Artifacts, Checkpoint, Progress
-from ..finding import Finding, Judgement, Measure, Table, Verdict
+from ..finding import Finding, Judgement, Kind, Measure, Table, Verdict
 from ..saved import moments
 from ..saved.histories import WORDS, History, histories
-from ..saved.layers import called, copies, networks
+from ..saved.layers import EXPERT, called, copies, networks
 from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
@@ -81,18 +91,51 @@ def judge(found: list[History], known: Outcome) -> Verdict | None:
     if known.learned:
         because += ", yet the run learns: this may be on purpose"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
-    if fresh:
-        return Verdict("frozen-parameters", "confirmed", "measured", because, "optimizer-state")
     if all(h.past == "overflowed" for h in still):
         because += "; overflow stopped them, which nonfinite-weights judges"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
-    if all(h.past in {"zero", "stopped"} for h in still) and found[0].past != "trained":
+    cut = [h for h in still if h.past in {"zero", "stopped"}]
+    alone = [h for h in cut if _neighbours_learn(found, h)]
+    if len(cut) == len(still) and not alone and not known.stuck:
+        because += "; their neighbours receive none either: look at dead units first"
+        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
+    if len(cut) == len(still) and found[0].past != "trained":
         because += "; no gradient gets back to where the network begins: look at dead units first"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
-    if all(h.past != "trained" for h in found[: len(still)]):
-        because += "; they are the beginning of the network, as in fine-tuning"
-        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
-    return Verdict("frozen-parameters", "suspected", "measured", because, "optimizer-state")
+    return _intent(found, still, alone, known, because)
+
+
+def _neighbours_learn(found: list[History], one: History) -> bool:
+    """Whether the matrices before and after one are trained: then its units are not dead, nor those that it reads."""
+    place = found.index(one)
+    around = found[place - 1 : place + 2] if place else []
+    return len(around) == 3 and all(h.past == "trained" for h in around if h is not one)
+
+
+def _intent(found: list[History], still: list[History], alone: list[History], known: Outcome, because: str) -> Verdict:
+    """By accident or on purpose: the loss, moments that were kept and stayed 0, and random numbers tell; otherwise the
+    file cannot. `alone`: matrices without gradient between trained ones."""
+    fresh = [h for h in still if h.fresh]
+    level: Judgement = "inconclusive"
+    if all(EXPERT.search(h.layer.name) for h in still):
+        because += "; they are experts, to which no sample may have been routed"
+    elif known.stuck:
+        because += ", and the loss stands" if known.idle else ", and the loss hardly falls"
+        level = "confirmed" if fresh and known.idle else "suspected"
+    elif any(h.past == "zero" and h.fresh for h in alone):
+        because += "; the optimizer kept moments of it, so it was to be trained, and the layers around it are"
+        level = "confirmed"
+    elif alone:
+        because += "; the layers around it go on learning"
+        level = "suspected"
+    elif fresh and not all(h.past == "rate-0" for h in fresh):
+        head = found[-1].fresh and "; the last layer is among them"
+        because += head or "; whether on purpose (random features, a reservoir) the file cannot tell"
+        level = "suspected"
+    else:
+        because += "; whether on purpose (fine-tuning, a part that was loaded) the file cannot tell"
+    kind: Kind = "measured" if level == "confirmed" else "inferred"
+    return Verdict("frozen-parameters", level, kind, because, "optimizer-state")
 
 
 def _aside(found: list[History], still: list[History]) -> bool:

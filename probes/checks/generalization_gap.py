@@ -19,6 +19,9 @@ Thresholds and sources
     %: suspected. insufficient-data: a standard error above 0.03 (about 250 samples): told as inconclusive, since
     differences between epochs below twice that are chance.
 
+Evidence
+    measured: the size of the validation set and its standard error. inferred: reasons for a gap.
+
 Reads
     Training and validation losses and accuracies of one log; the script's or target's text for dropout and
     augmentation.

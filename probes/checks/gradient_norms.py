@@ -24,6 +24,11 @@ Thresholds and sources
     above 1,000.
     T / c in 0.98-1.001 at a clipping value c: every step was clipped (18 of 18), a fact and no fault.
 
+Evidence
+    proved: tensors outside of the model that get a gradient in a real backward pass. measured: the profile, an
+    identity, with a loss that stands or on the batch; and gradients of single parameters. inferred: vanishing from the
+    profile alone.
+
 Reads
     The latest checkpoint with finite weights, its optimizer state; logs for whether the run learns; a target file.
 
@@ -234,7 +239,9 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
             return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]
         if seen.known.learned or not (stuck or (shown and not profile.over)):
             return [Verdict("vanishing-gradients", "inconclusive", "measured", because + how, source)]
-        return [Verdict("vanishing-gradients", "confirmed" if sure else "suspected", "measured", because + how, source)]
+        if sure:
+            return [Verdict("vanishing-gradients", "confirmed", "measured", because + how, source)]
+        return [Verdict("vanishing-gradients", "suspected", "inferred", because + how, source)]
     if drop > HEALTHY:
         return [Verdict("vanishing-gradients", "ruled_out", "measured", because, source)]
     return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]

@@ -18,6 +18,9 @@ Thresholds and sources
     in 9 of 10 points: suspected, the graph is cut or nothing is trainable. Jumps alone (trainproof: 10 times the
     median) are told.
 
+Evidence
+    measured: logged values that grow, stop or are not finite. inferred: fading, which converging runs do as well.
+
 Reads
     Logs with a gradient norm, and their loss.
 

@@ -14,6 +14,9 @@ Thresholds and sources
     of that at the first step: the weights were trained before, or the loss is scaled or averaged in another way:
     told.
 
+Evidence
+    measured: a first step at or far from ln C. inferred: that weights or inputs are the reason.
+
 Reads
     The log's first losses; the size of the last matrix of the latest checkpoint.
 

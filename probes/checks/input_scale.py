@@ -16,12 +16,16 @@ Thresholds and sources
     nothing is said unless the first layer's units stand still as well. Small features are not judged: pixels at the
     border of a picture are 185 times smaller than others in healthy runs.
 
+Evidence
+    inferred: an estimate within about 1.5 times, as errors of different samples are taken to be alike.
+
 Reads
     The latest checkpoint's optimizer state of the first layer and its bias; the logs.
 
 Cannot tell
     First layers without a bias, after an embedding or a normalisation, convolutions (1.1 to 1.5 times too high, so
-    left out), recurrent ones; coupled weight decay; SGD's buffer (folds of 8). Which scale the data should have.
+    left out), recurrent ones; weight decay in the gradients, or where that is not known (Adam or AdamW), if it would
+    be more than a tenth of them; SGD's buffer (folds of 8). Which scale the data should have.
 """
 
 from __future__ import annotations
@@ -34,7 +38,8 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..saved import moments, statistics
-from ..saved.layers import EMBEDDING, called, depth
+from ..saved.layers import EMBEDDING, Layer, called, depth
+from ..saved.statistics import Statistics
 from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
@@ -43,6 +48,8 @@ COST = "file"
 UNEVEN, LARGE = 20.0, 30.0
 HEALTHY = 10.0
 ABSURD = 1e3
+OUTWEIGHED = 0.1
+"""Share of the gradients up to which weight decay in them changes an estimate by a tenth at most."""
 SHOWN = 40
 
 
@@ -114,12 +121,20 @@ def inputs(checkpoint: Checkpoint) -> tuple[Inputs | None, str]:
         return None, f"{called(first.name)} has no bias, or no optimizer state"
     if parameter.coarse:
         return None, "the optimizer's state is kept in 8 bits, which rounds small moments to 0"
-    if moments.coupled(state, moments.options(state, parameter)):
-        return None, "coupled weight decay is mixed into the squared gradients"
     total = float(bias.square.sum())
+    decay = moments.maybe_mixed(state, moments.options(state, parameter))
+    if decay and _hidden(decay, numbers, first, weight.column_square, total):
+        known = "is" if moments.unsure(state, moments.options(state, parameter)) is False else "may be"
+        return None, f"coupled weight decay {known} mixed into the squared gradients, and large beside them"
     if not (total > 0 and math.isfinite(total) and np.isfinite(weight.column_square).all()):
         return None, f"{called(first.name)} receives no finite gradient"
     return Inputs(first.name, np.sqrt(weight.column_square / total), float((weight.square == 0).mean())), ""
+
+
+def _hidden(decay: float, numbers: Statistics, first: Layer, columns: Floats, bias: float) -> bool:
+    """Whether decay in the gradients would be more than a tenth of them, for the median feature or for the bias."""
+    rooms = ((first.weight, float(np.median(columns)) * len(columns)), (first.bias, bias))
+    return any(t is not None and decay * numbers.norm(t) > OUTWEIGHED * math.sqrt(room) for t, room in rooms)
 
 
 def judge(found: Inputs, known: Outcome) -> list[Verdict]:

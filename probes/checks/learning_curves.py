@@ -16,11 +16,16 @@ Thresholds and sources
     there, and a clear rise (correlation with order >= 0.5 and 80 % of later values >= 1.15 x minimum, or correlation
     >= 0.4 and the last third >= 1.15 x the minimum); or training accuracy >= 0.80 and 0.25 above validation. The
     criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x (q90 1.06),
-    overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. underfitting: train and validation loss both
+    overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. An end below 2 % of ln C is suspected only: one of
+    200 samples got wrong makes such a loss. underfitting: train and validation loss both
     within 0.95-1.2 x ln C after 5 points. divergence: loss >= 10 x its start (suspected from 1.5 x). Jumps alone are
     no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x and six standard
     deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that moves by less than a
     tenth, not of a classifier: suspected.
+
+Evidence
+    measured: where the curves' own shape is the diagnosis (overfitting, no learning, values that are not finite).
+    inferred: causes behind a shape, such as a rate.
 
 Reads
     Logs with a training or validation loss (or accuracies); the checkpoint's head for the number of classes.
@@ -32,6 +37,7 @@ Cannot tell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -39,7 +45,7 @@ import numpy as np
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
 from ..series import curves, trends
-from ..series.outcome import Outcome, finite, outcome
+from ..series.outcome import CHANCE, Outcome, finite, outcome
 
 NEEDS = ("log",)
 SPEAKS_TO = (
@@ -57,6 +63,8 @@ ENORMOUS = 1e6
 """A mean squared error of targets of a thousand; losses that are summed instead of averaged stay below it as a rule."""
 MOST_POINTS = 1000
 """Points of a curve that are passed on to be drawn; no screen has more columns."""
+SLIGHT = 0.02
+"""Of ln C: one sample of 200 that is got wrong with certainty adds as much to a validation loss."""
 FEW, ENOUGH = 5, 8
 """Points below which a shape is not judged (one in ten healthy logs has no more than 10), but for a rise of the
 validation loss without a step back, which five points can show."""
@@ -177,10 +185,31 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         facts["onset_epoch"] = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][start]:g}"
         because = f"{numbers}, while the training loss falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
         level: Judgement = "confirmed" if after.ratio >= 1.25 else "suspected"
+        if _knows_nothing(known, at_best):
+            because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
+            level = "inconclusive"
+        elif at_best is not None and known.outputs and at_best < math.log(max(2, known.outputs)) < after.lowest / 3:
+            because += (
+                "; but validation was never better than knowing nothing, so other data or another mode is likelier"
+            )
+            level = "inconclusive"
+        elif level == "confirmed" and known.outputs and after.end < SLIGHT * math.log(max(2, known.outputs)):
+            because += "; both are small beside chance, so that a few samples make the difference"
+            level = "suspected"
         return [Verdict("overfitting", level, "measured", because, "curves")]
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]
     return _by_accuracy(known, gap) or [Verdict("overfitting", "inconclusive", "measured", numbers, "curves")]
+
+
+def _knows_nothing(known: Outcome, at_best: float | None) -> bool:
+    """Whether the training loss ends where a classifier of the head's size is at chance, or above that without having
+    come down by half since validation was best; and no accuracy speaks against it."""
+    end, outputs = curves.ends(finite(known.train))[1], known.outputs or 0
+    if outputs < 2 or (known.skill(known.train_accuracy) or 0.0) > 0.5:
+        return False
+    above = end >= CHANCE[0] * math.log(outputs) and end > 0.5 * (at_best or math.inf)
+    return known.may_be_at_chance or above
 
 
 def _accuracy_gap(known: Outcome) -> float | None:

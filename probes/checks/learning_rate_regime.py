@@ -16,13 +16,17 @@ Thresholds and sources
     reach it) at a rate below Adam's default of 1e-3; confirmed above 0.3 at a tenth of that in a run that has not
     learned. Ruled out below 0.03 where the run learns.
 
+Evidence
+    inferred: C is an identity, but a rate that is too low is one of several reasons for it.
+
 Reads
     Adam's state in the latest checkpoint, its learning rate; the logs for whether the run learns.
 
 Cannot tell
     A rate that is too large: a low C is also that of a run that has converged or is limited by noise. Before 100
     steps C is high for everyone; small batches lower it. Other optimizers than Adam's family; coupled weight decay,
-    which is a gradient that always agrees with itself; gradients that have stopped.
+    which is a gradient that always agrees with itself; gradients that have stopped; a beta1 below 0.9; adversarial
+    and reinforcement learning, where each player follows the other.
 """
 
 from __future__ import annotations
@@ -41,6 +45,9 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("learning-rate-too-low",)
 COST = "file"
 AGREE, AGREE_SURELY, NOISE = 0.15, 0.3, 0.03
+BETA1 = 0.9
+"""Noise alone gives (1 - b1)/(1 + b1): 0.33 at 0.5, a usual value for adversarial training. Above 0.9 it gives less, so
+that the limits hold all the more."""
 ENOUGH = 100
 """Steps below which gradients agree in every run."""
 DEFAULT_LR = 1e-3
@@ -83,10 +90,14 @@ def agreements(checkpoint: Checkpoint) -> tuple[dict[str, float], str]:
         return {}, f"{state.step or 0} steps are too few"
     if state.mapping == "ambiguous":
         return {}, state.mapping_note
+    if (first := min(moments.betas(group)[0] for group in state.groups)) < BETA1:
+        return {}, f"beta1 is {first:g}: what agreement is usual was measured at {BETA1:g} alone"
     found = {}
     for layer in depth(checkpoint):
         parameter = state.of(layer.weight.name)
-        if parameter is None or not moments.two(parameter) or moments.mixed(state, parameter):
+        if parameter is None or not moments.two(parameter):
+            continue
+        if moments.maybe_mixed(state, moments.options(state, parameter)):
             continue
         sums = numbers.sums(parameter)
         if sums is not None and 0 < sums.norm < math.inf:
@@ -106,6 +117,9 @@ def judge(agreement: float, artifacts: Artifacts, known: Outcome) -> Verdict | N
         because += ", no more than noise does, and the run learns"
         return Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "optimizer-state")
     rate = pace.peak(artifacts.checkpoints) or 1.0
+    several = artifacts.last is not None and artifacts.last.other_optimizers
+    if known.games or several:  # players pull each other along: their gradients agree without anything being slow
+        return None
     if agreement <= AGREE or known.learned or rate >= DEFAULT_LR or not pace.may_be_low(artifacts.checkpoints):
         return None
     because += ", far more than noise would (0.053): the run still travels in one direction"

@@ -18,6 +18,9 @@ Thresholds and sources
     the run was spent there: suspected. A constant rate and a loss that has stopped falling amid noise above 5 % of
     its level: told as inconclusive, a decay would lower that level.
 
+Evidence
+    measured: the logged rate itself. inferred: that a rate causes jumps or noise.
+
 Reads
     Logs that have a learning rate, with their training loss. Rates are compared at the same epochs or steps.
 

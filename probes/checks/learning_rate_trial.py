@@ -16,6 +16,9 @@ Thresholds and sources
     One batch is memorised by any net that trains at all, so a healthy rate reaches far less than 0.5: our own choice,
     checked on the demos and on the small runs of the tests, not on public ones.
 
+Evidence
+    measured: losses of steps that were really made.
+
 Reads
     The target file (it is run), the optimizer's options in the latest checkpoint, the logs.
 

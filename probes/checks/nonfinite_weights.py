@@ -13,6 +13,10 @@ Thresholds and sources
     one project whose loss reached 1e23: a gradient above 1e19 overflows its square in float32. A second moment above
     1e30 is told as a warning: it is close to that.
 
+Evidence
+    proved: exact counts; an update by an infinite second moment is exactly 0. measured: none found, or a second moment
+    close to overflow.
+
 Reads
     All checkpoints, all tensors. Nothing else.
 

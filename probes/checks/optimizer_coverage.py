@@ -17,6 +17,9 @@ Thresholds and sources
     have taken more than half of them it is told as inconclusive, and suspected if the loss stands as well.
     Group rates that differ by more than 100 times, and rates of 0, are told: layer-wise rates are usual.
 
+Evidence
+    measured: exact counts. inferred: that missing parameters, or decay on small ones, are why a loss stands.
+
 Reads
     The latest checkpoint: names, shapes, the optimizer's groups and slots; no values.
 
@@ -122,7 +125,7 @@ def _missing(last: Checkpoint, seen: Coverage, known: Outcome) -> Verdict | None
     because = f"{seen.missing} of {seen.total} parameters are in no group of the optimizer"
     because += f", first {seen.outside[0]}" if seen.outside else "; which ones, their shapes do not tell"
     if known.stuck and seen.missing > MOST * seen.total:
-        return Verdict("frozen-parameters", "suspected", "measured", because, "optimizer-state")
+        return Verdict("frozen-parameters", "suspected", "inferred", because, "optimizer-state")
     because += "; this may be on purpose"
     return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
 

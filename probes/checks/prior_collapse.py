@@ -17,6 +17,9 @@ Thresholds and sources
     Never confirmed, and nothing from the bias alone: on imbalanced data the bias of collapsed and of learned nets lay
     equally far from the prior under Adam (KL .58 to .67 and .57 to 2.1), since the constant sits in the weights.
 
+Evidence
+    measured: outputs on a batch. Nothing is concluded from the bias, which is only told.
+
 Reads
     The last weight matrix and its bias; one batch through the model in evaluation mode, with a target file; the logs.
 

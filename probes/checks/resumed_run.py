@@ -14,6 +14,9 @@ Thresholds and sources
     within 2 standard errors or 2 %. Adam without its state takes large first steps; a jump then heals within some
     hundred steps. A new run in the same file is told: later runs are judged by themselves.
 
+Evidence
+    measured: the jump against its own noise. inferred: no jump, so all was restored.
+
 Reads
     Logs with a step or epoch that goes back at least once.
 

@@ -19,6 +19,9 @@ Thresholds and sources
     suspected. Random matrices have full rank, and so has every matrix that noisy gradients have moved; units that
     started as copies of each other stay copies, and then the rank stays low.
 
+Evidence
+    inferred: a rank far below that of any random or trained matrix; the other numbers are told.
+
 Reads
     The weight matrices of the latest checkpoint, embeddings left out; the logs for whether the run learns. The work is
     bounded: the cheapest matrices first until some 10^11 multiplications (a few seconds) are spent; the others are

@@ -16,6 +16,9 @@ Thresholds and sources
     graphs that are kept): inconclusive, as schedules of larger batches or inputs do it too. Stalls are told:
     validation and saving take time.
 
+Evidence
+    measured: logged times and memory. inferred: memory behind times that grow.
+
 Reads
     Columns of time, data time and memory in the logs.
 

@@ -11,9 +11,14 @@ Formula
 
 Thresholds and sources
     learning-rate-too-high: Adam's lr above the initial weights' RMS and a loss that stands or blows up: confirmed,
-    since the first step then replaces the weights. SGD with lr / (1 - momentum) above 10 and weights above ten times
+    since the first step then replaces the weights (suspected where only the head's size says that the loss ends at
+    chance). SGD with lr / (1 - momentum) above 10 and weights above ten times
     a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is
     a hint (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
+
+Evidence
+    measured: Adam's step against fresh weights, with a loss that stands. inferred: the update ratio, and SGD's reach
+    with weights that blew up.
 
 Reads
     The latest checkpoint and its optimizer's state; the learning rates of the others; the logs for whether it learns.
@@ -126,6 +131,9 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
             f"Adam's first steps move every weight by about lr = {seen.peak:.3g}, {share:.2g} times the RMS of a fresh "
             f"weight ({scale:.2g})"
         )
+        if not bad and share >= 1 and known.may_be_at_chance and not known.learned:
+            because += f", and the loss ends where knowing nothing of {known.outputs} classes would"
+            return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "optimizer-state")]
         if bad and share > 0.5:
             facts.update(suggested_lr="0.001", update_ratio=f"{share:.2g}")
             because += ", and the loss does not come down"

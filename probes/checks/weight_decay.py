@@ -10,8 +10,13 @@ Formula
 
 Thresholds and sources
     over-regularization confirmed: weight_decay > 0, more than half of the matrices at a size below 0.25 and at less
-    than a third of their first checkpoint or below 0.01 outright, while the loss stands. Suspected without a log.
+    than a third of their first checkpoint or below 0.01 outright, while the loss stands. Suspected without a log; and
+    where all matrices lie below 1e-4 without a normalisation, whatever the loss does: one that collapsed outputs
+    satisfy (pairs, distances) falls to 0.
     Small nets that learned ended between 0.35 and 5 at decays of 0 to 0.3; the figures are our own, from such nets.
+
+Evidence
+    measured: sizes against fresh weights and the first checkpoint. inferred: a collapse that the loss does not show.
 
 Reads
     The first and the latest checkpoint, the optimizer's options, the logs.
@@ -36,6 +41,8 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("over-regularization",)
 COST = "file"
 SMALL, TINY, SHRUNK = 0.25, 0.01, 1 / 3
+GONE = 1e-4
+"""Size of all matrices at which what passes through two of them is lost in rounding beside anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     return Finding(
         "weight-decay",
         f"weight decay {decay:g}: {len(eaten)} of {len(sizes)} weight matrices have shrunk away",
-        verdicts=tuple(judge(sizes, eaten, decay, lr, outcome(artifacts))),
+        verdicts=tuple(judge(sizes, eaten, decay, lr, outcome(artifacts), any(x.norm for x in depth(last)))),
         measures=(
             Measure("weight decay", decay, where=str(last.path)),
             Measure("decay in one step", lr * decay, where=str(last.path)),
@@ -89,8 +96,9 @@ def _size(name: str, weight: Tensor, last: Checkpoint, first: Checkpoint) -> Siz
     return Size(name, norm / math.sqrt(weight.numel) * math.sqrt(3 * fan), norm / before if before > 0 else None)
 
 
-def judge(sizes: list[Size], eaten: list[Size], decay: float, lr: float, known: Outcome) -> list[Verdict]:
-    """Only a run that decays its weights and does not learn is accused."""
+def judge(sizes: list[Size], eaten: list[Size], decay: float, lr: float, known: Outcome, normed: bool) -> list[Verdict]:
+    """Only a run that decays its weights is accused, if it does not learn or nothing at all is left of them. `normed`:
+    normalisation restores any scale."""
     if not sizes:
         return []
     median = sorted(s.now for s in sizes)[len(sizes) // 2]
@@ -103,4 +111,7 @@ def judge(sizes: list[Size], eaten: list[Size], decay: float, lr: float, known: 
         because += ", and the loss stands" if known.stuck else ""
         level: Judgement = "confirmed" if known.stuck else "suspected"
         return [Verdict("over-regularization", level, "measured", because, "weights")]
+    if len(eaten) == len(sizes) and median < GONE and not normed:
+        because += ": whatever the loss says, outputs can hardly depend on inputs any more"
+        return [Verdict("over-regularization", "suspected", "inferred", because, "weights")]
     return [Verdict("over-regularization", "inconclusive", "measured", because, "weights")]

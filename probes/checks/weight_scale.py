@@ -6,24 +6,32 @@ What it measures
 
 Formula
     Default: U(-b, b) with b = 1/sqrt(fan in), so an RMS of 1/sqrt(3 fan in). He: sqrt(2/fan in). Xavier:
-    sqrt(2/(fan in + fan out)). What the weights were at the start is bounded by the first checkpoint: Adam moves an
-    entry by at most 7.3 times its learning rate a step (exact at its default betas), so the RMS at the start was at
-    least the RMS now less that much.
+    sqrt(2/(fan in + fan out)). What the weights were at the start follows from the first checkpoint and how far Adam
+    can have moved them: by at most 7.3 times its learning rate a step (exact at its default betas), and by less than 3
+    in a whole run (641 runs, largest 2.97), so the RMS at the start was at least the RMS now less that much.
 
 Thresholds and sources
-    Trained nets that learned lay between 0.35 and 5 times the default law (our own small nets); embeddings, very
-    narrow nets and large steps go beyond, so a scale alone is never a verdict. bad-initialization: a start
-    of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median of the matrices):
-    suspected in a run that has not learned (else told), and confirmed above 6 where the loss also started above 3
-    times chance.
+    Trained nets that learned lay between 0.35 and 5 times the default law (our own small nets), medians of 40 public
+    files between 0.27 and 8.3; embeddings, very narrow nets and large steps go beyond, so a scale alone is never a
+    verdict: a median above 10 or below 0.1 whose start is not known is told as inconclusive. bad-initialization: a
+    start of more than 6 (He's law in narrow layers: 2.5) or less than 0.2 times the default law (median of the
+    matrices): suspected in a run that has not learned, or whose loss ends above 3 ln(outputs) without an accuracy
+    that speaks for it; else told. Confirmed above 6 by the exact bound where the loss also started above 3 times
+    chance and the run has not learned.
     frozen-parameters: some matrices untouched, others not: suspected, as new layers on a trained body look like that.
+    Where an optimizer's state tells each matrix's history, `frozen-parameters` judges them and nothing is said here.
+
+Evidence
+    measured: the scales, and a start by the exact bound. inferred: a start by the usual reach, and that a matrix whose
+    numbers look untouched was meant to be trained.
 
 Reads
     The weights of the first and of the latest checkpoint; options and steps of the optimizer; the logs.
 
 Cannot tell
-    Which initialisation was meant. Other laws than the default have no sharp bound, so untouched layers of theirs are
-    not seen. All-zero matrices may be wanted (pruned, or the last of a residual block): told, not judged.
+    Which initialisation was meant. A start behind many steps, or behind SGD, which has no bound. A single layer out of
+    scale: public nets that work have layers at 39 times the law. Other laws than the default have no sharp bound, so
+    untouched layers of theirs are not seen. All-zero matrices may be wanted (pruned, or the last of a residual block).
 """
 
 from __future__ import annotations
@@ -37,6 +45,7 @@ from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..saved import moments, statistics
 from ..saved.drift import untrained
+from ..saved.histories import histories
 from ..saved.layers import Layer, called, copies, depth, fan_in
 from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
@@ -47,8 +56,11 @@ COST = "file"
 LARGE, SMALL = 6.0, 0.2
 JUMPED = 3.0
 """A first loss above so many times chance comes from weights (or inputs) that are too large."""
-FARTHEST = 7.3
-"""Adam's largest move of one entry in one step, in learning rates, at betas .9/.999 (Cauchy-Schwarz; attained)."""
+FARTHEST, USUAL = 7.3, 3.0
+"""Adam's largest move of one entry in one step, in learning rates, at betas .9/.999 (Cauchy-Schwarz; attained); and the
+largest mean of one over a whole run (2.97 in 641 runs)."""
+GROWN, SHRUNK = 10.0, 0.1
+"""Medians beyond those of any public file of a net that works."""
 ENOUGH = 500
 """Entries below which a matrix that has moved a little still looks untouched, where no optimizer state says more."""
 
@@ -76,9 +88,9 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         needs = "a checkpoint with weight matrices"
         return Finding("weight-scale", "weight scale: no weight matrix", "could-not-check", needs=needs)
     known, first = outcome(artifacts), artifacts.checkpoints[0]
-    start = started(first)
-    verdicts = [v for v in (_start(start, first, known), _untouched(scales, known)) if v]
+    start = started(first, USUAL)
     median = float(np.median([s.ratio for s in scales]))
+    verdicts = [v for v in (_start(first, scales, known) or _now(median, known), _untouched(scales, known, last)) if v]
     return Finding(
         "weight-scale",
         f"weight scale: {median:.2g} times a fresh net (median of {len(scales)} matrices)",
@@ -116,13 +128,14 @@ def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:
     return "" if not values.constant else "all zero" if values.high == 0 else "all the same"
 
 
-def started(first: Checkpoint) -> tuple[float, float] | None:
-    """Bounds of the scale at the start, as times of the default law: median of the matrices; None if unbounded."""
+def started(first: Checkpoint, reach: float) -> tuple[float, float] | None:
+    """Bounds of the scale at the start, as times of the default law: median of the matrices; None if unbounded.
+    `reach`: how far a step takes an entry, in learning rates."""
     state = first.optimizer
     if state is None or not state.groups or moments.family(state) != "adam" or not state.step:
         return None
     rate = max(moments.option(g, "initial_lr", moments.option(g, "lr", 0.0)) for g in state.groups)
-    moved, scales = FARTHEST * rate * state.step, gather(first)
+    moved, scales = reach * rate * state.step, gather(first)
     if not scales:
         return None
     low = [max(0.0, s.rms - moved) / s.default for s in scales]
@@ -130,28 +143,55 @@ def started(first: Checkpoint) -> tuple[float, float] | None:
     return float(np.median(low)), float(np.median(high))
 
 
-def _start(start: tuple[float, float] | None, first: Checkpoint, known: Outcome) -> Verdict | None:
-    """A start far from every usual law, in a run that has not learned."""
-    if start is None:
+def _start(first: Checkpoint, scales: list[Scale], known: Outcome) -> Verdict | None:
+    """A start far from every usual law: an accusation only of a run that has not learned."""
+    usual, bound = started(first, USUAL), started(first, FARTHEST)
+    if usual is None or bound is None or (usual[1] >= SMALL and usual[0] <= LARGE):
         return None
-    y = finite(known.main)
+    y, large = finite(known.main), usual[0] > LARGE
     jumped = bool(known.chance and len(y) and curves.ends(y)[0] > JUMPED * known.chance)
-    odd: Judgement = "suspected" if known.learned is False else "inconclusive"
-    learns = {None: "; whether the run learned is not known", True: ", yet the run learns", False: ""}[known.learned]
-    if start[0] > LARGE:
-        because = f"the weights started at {start[0]:.2g} times the usual scale or more ({first.path.name})"
-        because += f", and the loss at {y[0]:.3g} ({y[0] / (known.chance or 1):.2g} times chance)" if jumped else ""
-        level: Judgement = "confirmed" if jumped and odd == "suspected" else odd
-        return Verdict("bad-initialization", level, "measured", because + learns, "weights")
-    if start[1] < SMALL:
-        because = f"the weights started at {start[1]:.2g} times the usual scale or less ({first.path.name})"
-        return Verdict("bad-initialization", odd, "measured", because + learns, "weights")
-    return None
+    sure = bound[0] > LARGE or bound[1] < SMALL
+    size = f"{usual[0]:.2g} times the usual scale or more" if large else f"{usual[1]:.2g} times the usual scale or less"
+    because = f"the weights started at {size} ({first.path.name})"
+    because += f", and the loss at {y[0]:.3g} ({y[0] / (known.chance or 1):.2g} times chance)" if jumped else ""
+    high = None if known.learned is False else _ends_high(scales, known)
+    if high is not None:
+        because += (
+            f", and the loss still ends at {high:.3g}: {high / math.log(scales[-1].layer.units):.2g} times chance"
+        )
+        because += f" if it is a cross-entropy over {scales[-1].layer.units} classes"
+    elif known.learned is not False:
+        because += ", yet the run learns" if known.learned else "; whether the run learned is not known"
+    level: Judgement = "suspected" if known.learned is False or high is not None else "inconclusive"
+    level = "confirmed" if large and sure and jumped and known.learned is False else level
+    return Verdict("bad-initialization", level, "measured" if sure else "inferred", because, "weights")
 
 
-def _untouched(scales: list[Scale], known: Outcome) -> Verdict | None:
+def _ends_high(scales: list[Scale], known: Outcome) -> float | None:
+    """The loss at the end where it lies far above what a classifier of that many outputs begins with, and no accuracy
+    speaks for the run."""
+    y, outputs = finite(known.main), scales[-1].layer.units
+    skills = [s for s in (known.skill(known.train_accuracy), known.skill(known.val_accuracy)) if s is not None]
+    if len(y) < 4 or outputs < 2 or known.games or max(skills, default=0.0) > 0.5:
+        return None
+    end = curves.ends(y)[1]
+    return end if end > JUMPED * math.log(outputs) else None
+
+
+def _now(median: float, known: Outcome) -> Verdict | None:
+    """Weights out of scale whose start is not known: they may have grown or shrunk to that."""
+    if SHRUNK <= median <= GROWN:
+        return None
+    way = "started so, or grew to it" if median > GROWN else "started so, or decay took them there"
+    because = f"the weights are at {median:.2g} times the usual scale (median of the matrices): they {way}"
+    because += ", yet the run learns" if known.learned else ""
+    return Verdict("bad-initialization", "inconclusive", "measured", because, "weights")
+
+
+def _untouched(scales: list[Scale], known: Outcome, last: Checkpoint) -> Verdict | None:
+    """Random matrices beside trained ones, in a file whose optimizer does not tell of each matrix."""
     fresh = [s for s in scales if s.fresh]
-    if not fresh:
+    if not fresh or histories(last)[0]:
         return None
     because = (
         f"{len(fresh)} of {len(scales)} weight matrices still hold what the default initialisation draws, first "
@@ -165,7 +205,7 @@ def _untouched(scales: list[Scale], known: Outcome) -> Verdict | None:
         because += ": this file was saved before any training"
     because += "; a network of the same shapes beside it was trained, so it may be its target" if target else ""
     level: Judgement = "suspected" if judged else "inconclusive"
-    return Verdict("frozen-parameters", level, "measured", because, "weights")
+    return Verdict("frozen-parameters", level, "inferred", because, "weights")
 
 
 def _measures(

@@ -19,6 +19,8 @@ WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "_forward_mod
 EMBEDDING = re.compile(
     r"(^|[._])(embd|embed\w*|emb|wte|wpe|tok_\w*|lookup|vocab\w*|pos\w*_emb\w*)([._]|$)", re.IGNORECASE
 )
+EXPERT = re.compile(r"(^|[._])experts?([._]|$)", re.IGNORECASE)
+"""One of several subnetworks between which samples are routed: it may rightly see few or none of them."""
 RECURRENT = re.compile(r"weight_(ih|hh)(_l\d+)?(_reverse)?$")
 FLOATING = ("float", "bfloat")
 QUANTISED = re.compile(r"(i?q|tq)\d|(mx|nv)fp4")

@@ -99,11 +99,15 @@ def coupled(state: OptimizerState, group: dict[str, Any]) -> float:
     return 0.0 if state.decoupled or state.kind in DECAYED_APART else decay
 
 
-def mixed(state: OptimizerState, parameter: ParameterState) -> bool:
-    """Whether weight decay is mixed into a parameter's gradients, or may be: AdamW is only guessed."""
-    group = options(state, parameter)
-    guessed = state.kind == "adamw" and not state.decoupled and option(group, "weight_decay", 0.0) != 0
-    return guessed or coupled(state, group) != 0
+def maybe_mixed(state: OptimizerState, group: dict[str, Any]) -> float:
+    """The weight decay that went through the gradient, or may have: without the flag `decoupled_weight_decay` a file
+    does not tell Adam from AdamW, and an AdamW by its value of weight decay is only a guess."""
+    return 0.0 if state.decoupled else option(group, "weight_decay", 0.0)
+
+
+def unsure(state: OptimizerState, group: dict[str, Any]) -> bool:
+    """Whether there is a weight decay of which the file does not tell if it went through the gradient."""
+    return state.decoupled is None and state.kind_from != "class" and maybe_mixed(state, group) != 0
 
 
 def coherence(agree: Floats, square: Floats) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..artifacts import Array, Checkpoint, Floats, OptimizerState
 from . import moments, statistics
-from .layers import Layer, depth, module_of
+from .layers import EXPERT, Layer, depth, module_of
 from .statistics import Statistics
 from .sums import Sums
 
@@ -25,6 +25,9 @@ NEARLY_STEPS = 74
 MIN_STEPS = 160
 CONVERGED = 0.02
 """q90 of coherence over all units below which gradients are so uneven that 1e-8 misleads (precision 0.91)."""
+FADES = 1e-3
+"""Size of a layer's buffer against the next layer's above which it fades with depth rather than having stopped: a unit
+that died 150 steps ago is 1e-7 of its former size, and what vanishes loses a tenth to a hundredth a layer."""
 SILENT = 1e-12
 """Mean square of a momentum buffer against the largest tensor's, below which SGD's unit counts as without gradient."""
 RELATIVE = 2e-3
@@ -43,7 +46,8 @@ class Starved:
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
         saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
-        blind: the rule finds only some of the dead units (RMSprop), so few found does not mean few.
+        blind: the rule finds only some of the dead units (RMSprop; or weight decay that may lie in the gradients), so
+            few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
     """
 
@@ -60,14 +64,16 @@ class Starved:
 
 @dataclass
 class _Unit:
-    """Coherence by unit of one layer while the net-wide reference is being gathered."""
+    """Coherence by unit of one layer while the net-wide reference is being gathered; `raw`: with the decay in it."""
 
     layer: Layer
     inside: Floats
+    raw: Floats
     outside: Floats | None
     never: Array
     normed: bool
     decay: float
+    unsure: bool
     group: dict[str, Any]
 
 
@@ -83,7 +89,7 @@ def starved(checkpoint: Checkpoint) -> tuple[list[Starved], str]:
         return [], state.mapping_note or "the optimizer's state cannot be matched with the parameters by name"
     family = moments.family(state)
     hidden = [layer for layer in depth(checkpoint) if layer.kind in {"dense", "conv"}][:-1]
-    hidden = [layer for layer in hidden if not _pruned(checkpoint, layer)]
+    hidden = [layer for layer in hidden if not EXPERT.search(layer.name) and not _pruned(checkpoint, layer)]
     if not hidden:
         return [], "there is no hidden dense or convolutional layer"
     if family == "adam":
@@ -128,7 +134,19 @@ def _adam(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]) ->
     reference = max(_live(moments.coherence(s.raw, s.square)) for s in everything)
     inside = np.concatenate([u.inside[u.inside > 0] for u in judged])
     converged = not len(inside) or float(np.quantile(inside, 0.9)) < CONVERGED
-    return [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered], ""
+    found = [u if isinstance(u, Starved) else _judge(u, reference, converged) for u in gathered]
+    group = state.groups[0] if state.groups else {}
+    over = reference < moments.floor_after(NEARLY_STEPS, group)
+    return ([_over(s) for s in found] if over else found), ""
+
+
+def _over(one: Starved) -> Starved:
+    """What is left of a layer's judgement where no tensor at all, not even the last bias, has had a gradient for 75
+    steps: the units that never had one. As a rule the loss is exactly 0 then."""
+    if one.never:
+        return Starved(one.layer, one.units, one.never, one.never, one.never, blind=True)
+    why = one.why_not or "no parameter of the network receives a gradient any more: the run is over"
+    return Starved(one.layer, one.units, why_not=why)
 
 
 def _batch_norm(checkpoint: Checkpoint, layer: Layer) -> bool:
@@ -159,7 +177,7 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
     decay = moments.coupled(state, group)
     if layer.norm is not None and decay and not _batch_norm(numbers.checkpoint, layer):
         return Starved(layer.name, layer.units, why_not="coupled weight decay hides what two entries a unit could say")
-    agree, square = sum(p.agree for p in pieces), sum(p.square for p in pieces)
+    agree, raw, square = (sum(getattr(p, name) for p in pieces) for name in ("agree", "raw", "square"))
     if not (np.isfinite(agree).all() and np.isfinite(square).all()):
         return Starved(layer.name, layer.units, why_not="its optimizer state is not finite")
     out = numbers.of(layer.next)
@@ -168,7 +186,9 @@ def _gather(numbers: Statistics, state: OptimizerState, layer: Layer) -> _Unit |
     inside = moments.coherence(np.asarray(agree), np.asarray(square))
     if layer.norm is not None and decay:  # then its row before a batch normalisation must be without gradient as well
         inside = np.maximum(inside, moments.coherence(own.agree, own.square))
-    return _Unit(layer, inside, outside, never, layer.norm is not None, decay, group)
+    told = moments.coherence(np.asarray(raw), np.asarray(square))
+    doubt = moments.unsure(state, group)
+    return _Unit(layer, inside, told, outside, never, layer.norm is not None, decay, doubt, group)
 
 
 def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
@@ -178,6 +198,8 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
     never = unit.never & (both < moments.floor_after(NEARLY_STEPS, group))  # else it is stuck at a value, not at 0
     rule = relative & (both < (1e-7 if unit.decay else moments.floor_after(NEARLY_STEPS, group)))
     dead = never | (relative & (both < moments.floor_after(DEAD_STEPS, group)))
+    if unit.unsure:  # a first moment that has gone holds no decay either: then it was decoupled
+        dead |= unit.raw < min(moments.floor_after(DEAD_STEPS, group), RELATIVE * reference)
     nearly = dead | rule if unit.decay or not (unit.normed or converged) else dead
     stuck = np.zeros(layer.units, dtype=bool)
     if unit.outside is not None and not unit.normed:
@@ -192,6 +214,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
         nearly=int(nearly.sum()),
         saturated=int(stuck.sum()),
         age=float(np.median(ages)) if len(ages) else None,
+        blind=unit.unsure,
     )
 
 
@@ -201,7 +224,23 @@ def _momentum(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]
         sums = numbers.sums(parameter)
         if sums is not None and sums.numel:
             largest = max(largest, float(sums.square.sum()) / sums.numel)
-    return [_buffer(numbers, state, layer, largest) for layer in hidden]
+    found = {layer.name: _buffer(numbers, state, layer, largest) for layer in hidden}
+    if any(_mixed_in(state, group) for group in state.groups):
+        return list(found.values())  # then what is left of a buffer is decay, whatever the gradients were
+    layers, stopped = depth(checkpoint), False
+    for here, after in zip(layers[-2::-1], layers[:0:-1], strict=True):
+        one = found.get(here.name)
+        whole = one is not None and one.nearly == one.units
+        stopped = whole and (stopped or _size(numbers, here) <= FADES * _size(numbers, after))
+        if one is not None and whole and not stopped and not one.never:
+            why = "the gradients of the whole layer fade with depth, as vanishing ones do"
+            found[here.name] = Starved(one.layer, one.units, why_not=why)
+    return list(found.values())
+
+
+def _size(numbers: Statistics, layer: Layer) -> float:
+    """The largest RMS of a layer's buffers: behind a dead layer only its bias still gets gradients."""
+    return max((s.rms for t in (layer.weight, layer.bias) if (s := numbers.of(t)) is not None), default=0.0)
 
 
 def _buffer(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Starved:

@@ -27,8 +27,9 @@ CHANCE = (0.95, 1.2)
 class Outcome:
     """The curves of one run that belong together; any of them may be missing. Accuracies are fractions.
 
-    `classes` is the number of classes where the head's size and the start of the loss agree on it.
-    `games` says that the columns are those of reinforcement learning or of adversarial training.
+    `classes` is the number of classes where the head's size and the start of the loss agree on it; `outputs` is the
+    head's size, whatever it is for. `games` says that the columns are those of reinforcement learning or of adversarial
+    training.
     `log` holds the main curve; `left_aside` are the logs with a loss of their own of which no curve was taken.
     """
 
@@ -39,6 +40,7 @@ class Outcome:
     classes: int | None
     games: bool
     log: Log | None = None
+    outputs: int | None = None
     left_aside: tuple[Log, ...] = ()
 
     @property
@@ -103,8 +105,25 @@ class Outcome:
         if skill is not None and skill > 0.5:
             return True
         # a loss that blew up at first has fallen a long way without having learned: chance is the better measure
-        far = self.chance is None or curves.ends(finite(self.main))[1] < 0.8 * self.chance
-        return self.fall > 0.5 and far
+        end = curves.ends(finite(self.main))[1]
+        if self.may_be_at_chance and self.fall > 0.5:
+            return None
+        return self.fall > 0.5 and (self.chance is None or end < 0.8 * self.chance)
+
+    @property
+    def may_be_at_chance(self) -> bool:
+        """Whether a loss that is not known to be a cross-entropy, as it began far from ln C, ends where a classifier of
+        the head's size would be at chance."""
+        y = finite(self.main)
+        if self.chance is not None or self.games or not len(y) or not self.outputs or self.outputs < 2:
+            return False
+        return CHANCE[0] * math.log(self.outputs) <= curves.ends(y)[1] <= CHANCE[1] * math.log(self.outputs)
+
+    @property
+    def idle(self) -> bool | None:
+        """Whether not even a beginning of learning shows: at chance to the end, or a fall below 3 %."""
+        stuck = self.stuck
+        return stuck and (bool(self.at_chance(self.main)) or (self.fall or 0.0) < 0.03)
 
 
 def finite(series: Series | None) -> Floats:
@@ -130,7 +149,8 @@ def outcome(artifacts: Artifacts) -> Outcome:
     accuracies = _accuracy(train_accuracy[1]), _accuracy(val_accuracy[1])
     count = _classes(artifacts, train or val, any(accuracies))
     games = any(GAMES.search(c) for c in columns)
-    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], tuple(aside))
+    outputs = layers.classes(artifacts.last)
+    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside))
 
 
 def _has_loss(log: Log) -> bool:

@@ -1,10 +1,11 @@
 """How well the file-only checks do on small nets trained for the purpose: python tests/benchmarks/xray.py [WORD]
 
 First every kind of net with several optimizers, healthy and with units killed on the way: correlation and median ratio
-of the gradients' RMS in the file against hooks, the largest error of the last update, recall and false alarms of dead
-units against the ReLUs on the whole training set, and every accusation of any check, of the run's folder and of its
-last checkpoint alone. Then runs with one thing wrong, and runs that only look wrong: who said what. With a WORD only
-the lines whose names hold it. All of it takes some ten minutes.
+of the gradients' RMS in the file against hooks (SGD's buffer holds only their agreeing part, so its ratio is no error;
+where weight decay outweighs the gradients, as the check itself says, nothing is compared), the largest error of the
+last update, recall and false alarms of dead units against the ReLUs on the whole training set, and every accusation of
+any check, of the run's folder and of its last checkpoint alone. Then runs with one thing wrong, and runs that only look
+wrong: who said what. With a WORD only the lines whose names hold it. All of it takes some ten minutes.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from xray_faults import FAULTS, LEGITIMATE, Case, kill  # noqa: E402
 from xray_nets import EVERYWHERE, NETS, OPTIMIZERS, Kind  # noqa: E402
 from xray_runs import Plan, Run, train  # noqa: E402
 
-from probes import statistics  # noqa: E402
 from probes.artifacts import Artifacts  # noqa: E402
 from probes.discover import discover  # noqa: E402
 from probes.registry import load, probes  # noqa: E402
+from probes.saved import moments, statistics  # noqa: E402
 from probes.saved.starved import starved  # noqa: E402
 
 torch.set_num_threads(1)
@@ -90,6 +91,9 @@ def gradients(run: Run, artifacts: Artifacts) -> tuple[float, float, float]:
         parameter = state.of(name)
         sums = numbers.sums(parameter) if parameter else None
         if parameter is None or sums is None or square < 1e-20 or sums.norm < 1e-20:
+            continue
+        decay = moments.coupled(state, moments.options(state, parameter))
+        if decay and sums.norm <= 3 * decay * numbers.norm(last.tensors[name]):
             continue
         pairs.append((sums.norm, square**0.5))
         update = numbers.update_norm(parameter)

@@ -283,7 +283,10 @@ FAULTS: dict[str, Case] = {
         lambda: mlp(before=kill("2.bias", 0.6, 80)), ("dead-relu",), "the run learns: suspected at most"
     ),
     "units killed, GELU": Case(
-        lambda: Plan(dense(nn.GELU), ADAM, before=kill("2.bias", 1.0, 80)), (), "starved, never dead", "gelu"
+        lambda: Plan(dense(nn.GELU), ADAM, before=kill("2.bias", 1.0, 80)),
+        ("saturated-activations",),
+        "a bare file names no activation: starved, suspected as dead if a ReLU follows",
+        "gelu",
     ),
     "units killed, unknown": Case(lambda: mlp(before=kill("2.bias", 1.0, 80)), ("dead-relu",), "", ""),
     "NaN weight": Case(lambda: mlp(before=nothing(math.nan)), (NAN,)),
@@ -318,7 +321,9 @@ FAULTS: dict[str, Case] = {
     "resumed without optimizer": Case(lambda: mlp(resumed=250), (MIX,)),
     "loss scale collapsed": Case(lambda: mlp(amp=True, graded=overflowing_scale), (NAN,)),
     "collapsed outputs": Case(
-        lambda: mlp(adam(0.1), data=imbalanced()), (HIGH, "class-imbalance", "collapsed-output"), "needs a batch"
+        lambda: mlp(adam(0.1), data=imbalanced()),
+        (HIGH, "class-imbalance", "collapsed-output", "dead-relu"),
+        "98 % of a layer is dead; that outputs have collapsed needs a batch",
     ),
     "weight decay far too large": Case(
         lambda: mlp(lambda m: torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=200.0)), ("over-regularization",)

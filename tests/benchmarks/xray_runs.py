@@ -86,7 +86,7 @@ def train(folder: Path, plan: Plan) -> Run:
     scaler = Scaler() if plan.amp else None
     squares, moved = {n: 0.0 for n, _ in model.named_parameters()}, dict[str, float]()
     lines, losses, right, epoch = ["epoch,train_loss,val_loss,train_acc,val_acc"], list[float](), list[float](), 0
-    each, last = max(1, plan.steps // plan.epochs), plan.steps
+    each, last, keep = max(1, plan.steps // plan.epochs), plan.steps, _memory(optimizer)
     for step in range(1, last + 1):
         model.train(plan.training)
         if plan.before is not None:
@@ -108,7 +108,7 @@ def train(folder: Path, plan: Plan) -> Run:
                 nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             for name, p in model.named_parameters():
                 if p.grad is not None:
-                    squares[name] = 0.999 * squares[name] + 0.001 * float(p.grad.double().pow(2).sum())
+                    squares[name] = keep * squares[name] + (1 - keep) * float(p.grad.double().pow(2).sum())
             start = {n: p.detach().clone() for n, p in model.named_parameters()} if step == last else {}
             optimizer.step()
             moved = {n: _move(p, start[n], optimizer) for n, p in model.named_parameters()} if start else moved
@@ -129,7 +129,13 @@ def train(folder: Path, plan: Plan) -> Run:
             torch.save(state, folder / f"checkpoint_{step:05d}.pt")
     (folder / "log.csv").write_text("\n".join(lines) + "\n")
     count = last if not plan.resumed else last - plan.resumed + 1
-    return Run(folder, plan, {n: s / (1 - 0.999**count) for n, s in squares.items()}, moved)
+    return Run(folder, plan, {n: s / (1 - keep**count) for n, s in squares.items()}, moved)
+
+
+def _memory(optimizer: torch.optim.Optimizer) -> float:
+    """What a mean of squares keeps in a step, as the optimizer's own does; Adam's default where it has none."""
+    group = optimizer.param_groups[0]
+    return float(group.get("alpha", group.get("betas", (0.9, 0.999))[1]))
 
 
 def _move(now: torch.Tensor, before: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:

@@ -293,3 +293,32 @@ def test_a_copy_of_the_best_checkpoint_is_not_accused(train):
         (folder / f"checkpoint_{name}.pt").unlink()
     (folder / "best.pt").write_bytes((folder / "checkpoint_00060.pt").read_bytes())
     assert not {"confirmed", "suspected"} & set(said(probe(folder)).values())
+
+
+def test_small_moves_of_fine_tuning_accuse_only_a_run_that_stands(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), adam(1e-6), steps=300)
+    assert said(probe(trained.folder))["learning-rate-too-low"] in {"confirmed", "suspected"}
+    lines = "".join(f"{i},{0.02 - 0.001 * i}\n" for i in range(1, 9))
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + lines)
+    assert said(probe(trained.folder))["learning-rate-too-low"] == "inconclusive"
+    (trained.folder / "log.csv").unlink()
+    assert said(probe(trained.folder))["learning-rate-too-low"] == "inconclusive"
+
+
+def test_a_rate_that_is_gone_early_is_told_where_the_loss_had_fallen(train):
+    torch.manual_seed(0)
+    schedulers: list[torch.optim.lr_scheduler.LRScheduler] = []
+
+    def make(m: nn.Module) -> torch.optim.Optimizer:
+        optimizer = adam(5e-3)(m)
+        schedulers.append(torch.optim.lr_scheduler.MultiStepLR(optimizer, [60], 1e-5))
+        return optimizer
+
+    def step(number: int, model: nn.Module) -> None:
+        if number > 1:
+            schedulers[0].step()
+
+    (found,) = [v for v in probe(train(mlp(), make, 300, step).folder).verdicts if v.diagnosis.startswith("learning")]
+    assert found.verdict == "inconclusive"
+    assert "the learning rate is down from 0.005" in found.because

@@ -8,6 +8,7 @@ from trained import Trained, training
 from probes.checks.frozen_parameters import run
 from probes.finding import Finding
 from probes.saved.histories import histories
+from probes.saved.starved import starved
 
 
 def probe(trained: Trained) -> Finding:
@@ -42,6 +43,13 @@ def no_log(trained: Trained) -> Trained:
     return trained
 
 
+def with_loss(trained: Trained, losses: list[float]) -> Trained:
+    """The same files with another log."""
+    lines = [f"{i},{loss}" for i, loss in enumerate(losses, 1)]
+    (trained.folder / "log.csv").write_text("\n".join(["epoch,train_loss", *lines]) + "\n")
+    return trained
+
+
 def test_a_net_that_trains_everything_is_not_accused(tmp_path):
     trained = training(tmp_path, deep(), adam, 200)
     assert pasts(trained) == ["trained"] * 4
@@ -49,13 +57,16 @@ def test_a_net_that_trains_everything_is_not_accused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [adam, lambda m: torch.optim.SGD(m[6].parameters(), 0.05, momentum=0.9)])
-def test_a_random_body_that_is_never_trained_is_confirmed(tmp_path, make):
+def test_a_random_body_that_is_never_trained_is_confirmed_only_where_the_loss_stands(tmp_path, make):
     model = deep()
     for p in model[:6].parameters():
         p.requires_grad = False
     trained = no_log(training(tmp_path, model, make, 200))
     assert pasts(trained) == ["outside"] * 3 + ["trained"]
-    assert said(trained) == "confirmed"
+    assert said(trained) == "suspected"
+    assert "cannot tell" in probe(trained).verdicts[0].because
+    assert said(with_loss(trained, [1.4] * 10)) == "confirmed"
+    assert said(with_loss(trained, [1.4 * 0.75**i for i in range(10)])) == "inconclusive"
 
 
 def test_a_pretrained_body_that_is_frozen_is_fine_tuning(tmp_path):
@@ -67,12 +78,37 @@ def test_a_pretrained_body_that_is_frozen_is_fine_tuning(tmp_path):
     assert said(again) == "inconclusive"
 
 
-def test_a_layer_in_the_middle_that_the_optimizer_lacks_is_suspected(tmp_path):
+def test_a_trained_layer_in_the_middle_that_the_optimizer_lacks_may_have_been_loaded(tmp_path):
     trained = training(tmp_path, deep(), adam, 150)
     trained.model[2].weight.requires_grad = False
     again = no_log(training(tmp_path, trained.model, adam, 150))
     assert pasts(again) == ["trained", "outside", "trained", "trained"]
-    assert said(again) == "suspected"
+    assert said(again) == "inconclusive"
+    assert said(with_loss(again, [1.4] * 10)) == "suspected"
+
+
+def test_moments_that_were_kept_and_are_zero_between_trained_layers_prove_an_accident(tmp_path):
+    model = deep()
+    model[2].weight.register_hook(torch.zeros_like)
+    trained = no_log(training(tmp_path, model, adam, 200))
+    assert pasts(trained) == ["trained", "zero", "trained", "trained"]
+    assert said(trained) == "confirmed"
+
+
+def test_a_random_reservoir_that_is_only_read_out_is_no_confirmed_fault(tmp_path):
+    class Echo(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reservoir, self.out = nn.RNN(4, 40, batch_first=True).requires_grad_(False), nn.Linear(40, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.out(self.reservoir(x.view(-1, 4, 4))[0][:, -1])
+
+    torch.manual_seed(0)
+    trained = no_log(training(tmp_path, Echo(), adam, 150))
+    assert pasts(trained) == ["outside", "outside", "trained"]
+    assert said(trained) == "suspected"
+    assert "reservoir" in probe(trained).verdicts[0].because
 
 
 def test_a_layer_that_joins_late_is_told_with_the_updates_that_it_missed(tmp_path):
@@ -106,7 +142,7 @@ def test_a_group_with_a_learning_rate_of_zero_is_named(tmp_path):
 
     trained = no_log(training(tmp_path, deep(), make, 200))
     assert pasts(trained) == ["trained", "trained", "rate-0", "rate-0"]
-    assert said(trained) == "confirmed"
+    assert said(trained) == "inconclusive"
 
 
 def test_layers_of_one_shape_cannot_be_told_apart_and_that_is_said(tmp_path):
@@ -170,7 +206,7 @@ def test_a_network_beside_the_trained_one_is_a_teacher_or_a_target(tmp_path):
 
 
 def test_a_random_network_of_other_shapes_is_no_copy(tmp_path):
-    assert said(no_log(training(tmp_path, Beside(deep(40, 30)), named, 200))) == "confirmed"
+    assert said(no_log(training(tmp_path, Beside(deep(40, 30)), named, 200))) == "suspected"
 
 
 def test_layers_whose_gradient_stopped_on_the_way_are_no_fine_tuning(tmp_path):
@@ -196,3 +232,34 @@ def test_state_that_has_overflowed_is_not_called_a_gradient_that_stopped(tmp_pat
     trained = no_log(training(tmp_path, deep(), adam, 300, overflow))
     assert pasts(trained) == ["trained", "overflowed", "trained", "trained"]
     assert said(trained) == "inconclusive"
+
+
+def test_coupled_decay_alone_in_a_matrix_is_a_gradient_that_stopped(tmp_path):
+    model = deep()
+    model[2].weight.register_hook(torch.zeros_like)
+    make = lambda m: torch.optim.Adam(m.parameters(), lr=1e-4, weight_decay=1e-3)  # noqa: E731
+    trained = training(tmp_path, model, make, 300)
+    assert pasts(trained) == ["trained", "stopped", "trained", "trained"]
+
+
+class Routed(nn.Module):
+    """Three experts, of which one is never chosen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs, self.head = nn.Linear(16, 20), nn.Linear(20, 4)
+        self.experts = nn.ModuleList(nn.Linear(20, 20) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.inputs(x).relu()
+        first = x[:, :1] > x[:, 1:2]
+        return self.head(torch.where(first, self.experts[0](x), self.experts[1](x)).relu())
+
+
+def test_an_expert_to_which_nothing_is_routed_is_told(tmp_path):
+    torch.manual_seed(0)
+    trained = no_log(training(tmp_path, Routed(), adam, 200))
+    assert pasts(trained).count("no-state") == 1
+    assert said(trained) == "inconclusive"
+    assert "experts" in probe(trained).verdicts[0].because
+    assert not any("experts" in s.layer for s in starved(trained.artifacts.last)[0])

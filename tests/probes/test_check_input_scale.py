@@ -71,6 +71,22 @@ def test_a_feature_that_is_always_zero_is_counted_and_not_judged(tmp_path):
     assert {m.name: m.value for m in found.measures}["features that were 0 at every step"] == 1
 
 
+@pytest.mark.parametrize(("decay", "judged"), [(1e-4, True), (10.0, False)])
+def test_decay_that_may_lie_in_the_gradients_matters_only_where_it_is_large(tmp_path, decay, judged):
+    """Without the flag of newer files Adam with a decay is not told from AdamW."""
+    torch.manual_seed(0)
+    x, y = tables()
+    make = lambda m: torch.optim.AdamW(m.parameters(), lr=1e-3, weight_decay=decay)  # noqa: E731
+    trained = training(tmp_path, mlp(), make, 300, data=(100 * x, y))
+    path = max(tmp_path.glob("*.pt"))
+    state = torch.load(path)
+    del state["optimizer"]["param_groups"][0]["decoupled_weight_decay"]
+    torch.save(state, path)
+    found, why = inputs(trained.artifacts.last)
+    assert (found is not None) is judged
+    assert judged or "may be mixed" in why
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from probes.artifacts import Artifacts, Log, Series
 from probes.checks.learning_curves import run
+from probes.discover import discover
 from probes.finding import Finding
 
 EPOCHS = np.arange(1.0, 31.0)
@@ -129,3 +132,35 @@ def test_the_finding_survives_the_way_through_json():
     train[20:] = np.nan
     found = finding(train_loss=train)
     assert Finding.from_json(found.to_json()).title == found.title
+
+
+def test_no_overfitting_is_confirmed_where_the_training_loss_ends_at_the_heads_chance(tmp_path):
+    torch.save(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 3)).state_dict(), tmp_path / "model.pt")
+    train = [76.0, 1.4, *np.linspace(1.25, 1.12, 18)]
+    val = [1.04, 1.05, *np.linspace(1.06, 1.38, 18)]
+    rows = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(zip(train, val, strict=True), 1))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,val_loss\n" + rows)
+    found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
+    assert found["overfitting"].verdict == "inconclusive"
+    assert "3 classes" in found["overfitting"].because
+
+
+def test_a_rise_that_one_sample_can_make_is_not_confirmed(tmp_path):
+    torch.save(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 6)).state_dict(), tmp_path / "model.pt")
+    val = [*np.geomspace(1.2, 0.011, 8), *np.linspace(0.013, 0.03, 8)]
+    rows = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(zip(np.geomspace(1.5, 0.005, 16), val, strict=True), 1))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,val_loss\n" + rows)
+    found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
+    assert found["overfitting"].verdict == "suspected"
+    assert "a few samples" in found["overfitting"].because
+
+
+def test_a_validation_loss_far_above_chance_from_the_start_is_no_overfitting(tmp_path):
+    """As running statistics that were never gathered make it, while the training loss falls as it should."""
+    torch.save(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 6)).state_dict(), tmp_path / "model.pt")
+    both = zip(np.geomspace(1.1, 0.03, 16), np.linspace(106, 186, 16), strict=True)
+    rows = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(both, 1))
+    (tmp_path / "log.csv").write_text("epoch,train_loss,val_loss\n" + rows)
+    found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
+    assert found["overfitting"].verdict == "inconclusive"
+    assert "another mode" in found["overfitting"].because

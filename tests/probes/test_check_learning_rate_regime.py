@@ -1,5 +1,7 @@
 """Agreement of gradients: high where the rate is far too small, noise elsewhere, untold where it means nothing."""
 
+import copy
+
 import pytest
 import torch
 from trained import Trained, mlp
@@ -52,3 +54,13 @@ def test_where_agreement_means_nothing_it_says_so(train, make):
 
 def test_the_odds_grow_with_the_agreement():
     assert [odds(c) for c in (0.01, 0.05, 0.12, 0.2, 0.9, 3.0)] == [0.15, 0.27, 6.0, 21.0, 230.0, 230.0]
+
+
+def test_gradients_at_another_beta_and_of_several_players_are_not_judged(train):
+    torch.manual_seed(0)
+    assert "beta1 is 0.5" in probe(train(mlp(), adam(1e-6, betas=(0.5, 0.999)), steps=200)).title
+    trained = train(mlp(), adam(1e-6), steps=200)
+    for path in trained.folder.glob("*.pt"):
+        state = torch.load(path)
+        torch.save({**state, "optimizer_d": copy.deepcopy(state["optimizer"])}, path)
+    assert said(probe(trained)) == []

@@ -102,3 +102,27 @@ def test_of_an_optimizer_that_is_not_understood_it_names_the_kind(train):
         torch.save(saved, path)
     found = probe(trained)
     assert found.status == "could-not-check" and "(soap) is not understood" in found.title
+
+
+def test_vanished_layers_are_marked_and_not_the_head(train):
+    torch.manual_seed(0)
+    layers = [part for i in range(8) for part in (nn.Linear(16 if i == 0 else 32, 32), nn.Sigmoid())]
+    model = nn.Sequential(*layers, nn.Linear(32, 4))
+    found = probe(train(model, lambda m: torch.optim.SGD(m.parameters(), lr=0.02, momentum=0.9), steps=200)).tables[0]
+    gradient = [found.mark(i, found.columns.index("gradient")) for i in range(9)]
+    assert gradient[:3] == ["!!"] * 3
+    assert gradient[-2:] != ["!!", "!!"] and gradient[-2] == ""
+
+
+def test_units_that_are_stuck_at_a_value_count_as_starved(train):
+    torch.manual_seed(0)
+
+    def push(step: int, model: nn.Module) -> None:
+        if step == 1:
+            with torch.no_grad():
+                model[0].bias[:24] = 1000.0
+
+    trained: Trained = train(mlp(act=nn.Tanh), lambda m: torch.optim.Adam(m.parameters(), lr=2e-3), 400, push)
+    found = probe(trained).tables[0]
+    assert table(probe(trained))["0"]["starved"] == pytest.approx(0.75)
+    assert found.mark(0, found.columns.index("starved")) == "!!"

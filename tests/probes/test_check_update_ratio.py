@@ -73,3 +73,14 @@ def test_sgd_at_a_usual_rate_is_not(train):
     trained = train(mlp(act=nn.Tanh), lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9), steps=300)
     (trained.folder / "log.csv").unlink()
     assert "learning-rate-too-high" not in said(probe(trained.folder))
+
+
+def test_a_loss_that_blew_up_at_first_and_ends_at_the_heads_chance_is_no_success(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=3), adam(1.0), steps=300)
+    losses = [80.0, *[1.42, 1.40, 1.41] * 3]
+    lines = "".join(f"{i},{loss}\n" for i, loss in enumerate(losses, 1))
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + lines)
+    (verdict,) = probe(trained.folder).verdicts
+    assert (verdict.diagnosis, verdict.verdict) == ("learning-rate-too-high", "suspected")
+    assert "knowing nothing of 4 classes" in verdict.because

@@ -33,3 +33,16 @@ def test_adamw_at_its_default_is_not_accused(train):
     torch.manual_seed(0)
     make = lambda m: torch.optim.AdamW(m.parameters(), lr=3e-3, weight_decay=0.1)  # noqa: E731
     assert said(train(mlp(), make, steps=400)) == "inconclusive"
+
+
+def test_weights_that_are_gone_are_suspected_even_where_a_loss_of_pairs_has_fallen_to_nothing(train):
+    torch.manual_seed(0)
+    trained = train(mlp(), sgd(0.3), steps=400)
+    lines = "".join(f"{i},{0.5**i}\n" for i in range(1, 11))
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + lines)
+    assert said(trained) == "inconclusive"  # small, but not gone
+    for path in trained.folder.glob("*.pt"):
+        state = torch.load(path)
+        state["model"] = {n: 1e-6 * t for n, t in state["model"].items()}
+        torch.save(state, path)
+    assert said(trained) == "suspected"

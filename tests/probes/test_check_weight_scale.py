@@ -87,3 +87,30 @@ def test_a_random_copy_beside_a_trained_network_may_be_its_target(tmp_path):
     folder.mkdir()
     torch.save(both.state_dict(), folder / "weights.pt")
     assert said(discover([folder])) == [("frozen-parameters", "inconclusive")]
+
+
+def test_a_start_far_too_large_is_found_behind_as_many_steps_as_a_run_takes(tmp_path):
+    """The exact bound of Adam's steps says nothing after 133 of them; their usual reach does."""
+    trained = training(tmp_path, start("normal"), lambda m: adam(m, 4e-3), 400)
+    y = [400 * 0.9**i for i in range(20)]
+    (tmp_path / "log.csv").write_text("epoch,train_loss\n" + "".join(f"{i},{v}\n" for i, v in enumerate(y, 1)))
+    (found,) = run(trained.artifacts, lambda fraction, text="": None).verdicts
+    assert (found.verdict, found.kind) == ("suspected", "inferred")  # a loss of 54 is 39 times ln 4
+    assert "times chance if it is a cross-entropy over 4 classes" in found.because
+
+
+@pytest.mark.parametrize(("factor", "verdicts"), [(30.0, ["inconclusive"]), (1 / 30, ["inconclusive"]), (3.0, [])])
+def test_weights_out_of_scale_whose_start_is_not_known_are_told(tmp_path, factor, verdicts):
+    state = {n: factor * (t + 0.02 * torch.randn_like(t)) for n, t in start("he").state_dict().items()}
+    torch.save(state, tmp_path / "weights.pt")
+    found = run(discover([tmp_path]), lambda fraction, text="": None).verdicts
+    assert [v.verdict for v in found if v.diagnosis == "bad-initialization"] == verdicts
+
+
+def test_random_layers_are_judged_once_where_the_optimizer_tells_of_each(tmp_path):
+    model = mlp(depth=3)
+    model[0].weight.requires_grad_(False)
+    named = lambda m: torch.optim.Adam([(n, p) for n, p in m.named_parameters() if p.requires_grad])  # noqa: E731
+    trained = training(tmp_path, model, named, 200)
+    (tmp_path / "log.csv").unlink()
+    assert said(trained.artifacts) == []

@@ -75,4 +75,4 @@ def test_an_adamw_that_is_one_only_by_its_decay_is_a_guess(tmp_path, decay, mixe
     torch.save({"model": model.state_dict(), "optimizer": state}, tmp_path / "old.pt")
     found = discover([tmp_path]).checkpoints[0].optimizer
     assert found.decoupled is None
-    assert moments.mixed(found, found.parameters[0]) == mixed
+    assert moments.unsure(found, found.groups[0]) == mixed

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from probes.errors import Unreadable
+from probes.finding import Kind
 from probes.registry import HEADINGS, load, probes, read_spec
 
 DOC = "Dead units.\n\n" + "\n\n".join(f"{h}\nsome text" for h in HEADINGS)
@@ -47,3 +50,14 @@ def test_every_probe_of_ours_is_complete_and_can_be_loaded() -> None:
 def test_an_unknown_probe_is_named() -> None:
     with pytest.raises(Unreadable, match="no such probe"):
         load("nonsense")
+
+
+@pytest.mark.parametrize("spec", probes().values(), ids=lambda spec: spec.id)
+def test_every_probe_says_which_class_of_evidence_its_verdicts_rest_on(spec):
+    evidence = spec.doc.partition("\nEvidence\n")[2].partition("\nReads\n")[0]
+    named = {kind for kind in get_args(Kind) if f"{kind}:" in evidence}
+    used = set()
+    for node in ast.walk(ast.parse(spec.path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and node.value in get_args(Kind):
+            used.add(node.value)
+    assert named == used

@@ -26,6 +26,7 @@ What it measures
 ----------------
 Formula
 Thresholds and sources
+Evidence
 Reads
 Cannot tell
 """

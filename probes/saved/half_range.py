@@ -41,7 +41,11 @@ def lost(checkpoint: Checkpoint, scale: float) -> Lost | None:
     total, found = 0.0, [0.0, 0.0]
     for parameter in state.parameters:
         sums = statistics.of(checkpoint).sums(parameter)
-        if sums is None or moments.maybe_mixed(state, moments.options(state, parameter)) or not np.isfinite(sums.square).all():
+        if (
+            sums is None
+            or moments.maybe_mixed(state, moments.options(state, parameter))
+            or not np.isfinite(sums.square).all()
+        ):
             continue
         each = sums.numel / max(1, len(sums.square))
         rows = sums.square[sums.square > 0]

@@ -29,6 +29,8 @@ RARE = 0.05
 _RANDOM = 0.05
 """A number that falls in fewer lines than this is a counter; where it falls, an epoch ends."""
 _MOST_TRIED = 12
+_CLOCK = frozenset([b":", b"-"])
+"""What stands between the numbers of a time or a date, and nothing else."""
 _STATES = re.compile(rb"[^\r\n]*\r(?=[^\r\n]*[^\s][^\r\n]*\r[^\r\n]*\S)")
 
 
@@ -43,6 +45,13 @@ class _Shape:
     copied: dict[int, bytes] = field(default_factory=dict)
     last: tuple[int, bytes] | None = None
     plan: list[int] = field(default_factory=list)
+
+    @property
+    def counters(self) -> list[int]:
+        """Which of the numbers that are read may count something of the run: those of clocks and dates do not."""
+        around = zip(self.template.literals, self.template.literals[1:], strict=False)
+        places = [i for i, pair in enumerate(around) if not _CLOCK & set(pair)]
+        return [self.plan.index(i) for i in places if i in self.plan] if self.plan else places
 
     def wanted(self, numbers: list[Floats]) -> list[Floats]:
         """The planned ones of a line's numbers: lines that were read before there was a plan have all."""
@@ -76,12 +85,12 @@ class _Copy:
             for place in found.lines[wanted].tolist():
                 shape.copied[place + first] = lines.line(place)
             shape.last = (int(found.lines[-1]) + first, lines.line(int(found.lines[-1])))
-            if len(shape.copied) > 2 * SHARE:
+            while len(shape.copied) > 2 * SHARE:
                 shape.copied = dict(list(shape.copied.items())[::2])
                 shape.every *= 2
         for place in np.flatnonzero(edges)[:: self.every].tolist():
             self.edges[place + first] = lines.line(place)
-        if len(self.edges) > MOST_COPY:
+        while len(self.edges) > MOST_COPY:
             self.edges = dict(list(self.edges.items())[::2])
             self.every *= 2
 
@@ -96,7 +105,7 @@ class _Copy:
         edges[1:] |= rare[:-1]
         edges[:-1] |= rare[1:]
         for found in lines.matched:
-            edges[found.lines[_falls(found)]] = True
+            edges[found.lines[_falls(found, found.plan.counters)]] = True
         return edges
 
     def text(self, path: Path) -> str:
@@ -109,10 +118,10 @@ class _Copy:
         return decode(b"".join(chosen[row] for row in sorted(chosen)), str(path))
 
 
-def _falls(found: Matched[_Shape]) -> Flags:
+def _falls(found: Matched[_Shape], counters: list[int]) -> Flags:
     """Lines before and after a counter falls."""
     falls = np.zeros(len(found.lines), dtype=bool)
-    for numbers in found.numbers:
+    for numbers in (found.numbers[i] for i in counters if i < len(found.numbers)):
         down = numbers[1:] < numbers[:-1]
         if 0 < down.sum() < _RANDOM * len(down):
             falls[1:] |= down

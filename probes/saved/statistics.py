@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from ..artifacts import Checkpoint, Floats, ParameterState, Tensor
+from . import lanes
 from .blocks import BLOCK, together
 from .identities import Rule, rule
 from .layers import floating
@@ -29,11 +30,13 @@ class Statistics:
     _values: dict[Hashable, Values] = field(default_factory=dict)
     _sums: dict[int, Sums | None] = field(default_factory=dict)
     _owners: dict[Hashable, ParameterState] = field(default_factory=dict)
+    _moments: set[Hashable] = field(default_factory=set)
     seen: int = 0
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
     def __post_init__(self) -> None:
         for parameter in self.checkpoint.optimizer.parameters if self.checkpoint.optimizer else ():
+            self._moments |= {key(tensor) for tensor in parameter.slots.values()}
             for tensor in self._sources(parameter):
                 self._owners[key(tensor)] = parameter
 
@@ -114,14 +117,19 @@ class Statistics:
 
     def _read(self, sources: Sequence[Tensor], add: Callable[..., Sequence[Floats | None]] | None = None) -> None:
         """Reads tensors side by side: `add` gets every block of them, and the values of each are gathered."""
-        gathered = [blank_values(t) for t in sources]
+        gathered = [blank_values(t, moment=key(t) in self._moments) for t in sources]
         unknown, sizes = [None for _ in sources], [itemsize(t) for t in sources]
         with np.errstate(all="ignore"):
-            for row, column, parts in together(sources, BLOCK):
-                known = unknown if add is None else add(row, column, parts)
-                for values, part, squares in zip(gathered, parts, known, strict=True):
-                    look(values, row, part, squares)
-                self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
+            if add is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
+                for row, part in codes:
+                    lanes.look(gathered[0], row, part, sources[0].dtype)
+                    self.seen += part.nbytes
+            else:
+                for row, column, parts in together(sources, BLOCK):
+                    known = unknown if add is None else add(row, column, parts)
+                    for values, part, squares in zip(gathered, parts, known, strict=True):
+                        look(values, row, part, squares)
+                    self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
         for tensor, values in zip(sources, gathered, strict=True):
             self._values[key(tensor)] = values
 

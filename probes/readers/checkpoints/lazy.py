@@ -137,6 +137,11 @@ class LazyTensor:
         """The same numbers under another name."""
         return replace(self, name=name)
 
+    @property
+    def codes(self) -> LazyTensor:
+        """The same bits as unsigned integers."""
+        return replace(self, dtype=f"uint{8 * self.itemsize}")
+
     def array(self) -> Array:
         """The whole tensor; see `artifacts.Tensor`. Raises Unreadable."""
         if self.numel == 0:

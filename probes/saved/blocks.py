@@ -110,7 +110,7 @@ def column_sums(block: Array) -> Floats:
         sums += np.dot(_ones_like(some, len(some)), some)
     if flat.dtype != np.float64 and not np.isfinite(sums).all():
         return column_sums(block.astype(np.float64))
-    return sums.reshape(block.shape[1], -1).sum(1)
+    return np.asarray(sums.reshape(block.shape[1], -1).sum(1))
 
 
 def row_squares(block: Array) -> Floats:
@@ -145,7 +145,7 @@ def _mended(sums: Floats, block: Array, axis: int) -> Floats:
 def _dots(a: Array, b: Array) -> Floats:
     """The products of rows, added up; of long rows by pieces, since in float32 long sums of like numbers drift."""
     even = a.shape[1] // LONG * LONG
-    sums = np.vecdot(a[:, even:], b[..., even:]).astype(np.float64)
+    sums: Floats = np.vecdot(a[:, even:], b[..., even:]).astype(np.float64)
     if even:
         sums += np.vecdot(*(x[..., :even].reshape(*x.shape[:-1], -1, LONG) for x in (a, b))).sum(1, dtype=np.float64)
     return sums

@@ -7,19 +7,24 @@ with its weight where a formula needs both. `gather` in `reading` does all of it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from ..artifacts import Checkpoint, Floats, ParameterState, Tensor
+from ..readers.checkpoints.lazy import LazyTensor
+from ..readers.checkpoints.library_tensor import LibraryTensor
 from . import lanes
 from .blocks import BLOCK, together
 from .identities import Rule, rule
 from .layers import floating
 from .moments import option, options
 from .sums import Sums, Values, blank_sums, blank_values, look
+
+MOST_KEPT = 384 << 20
+"""Bytes of tensors that are kept whole."""
 
 
 @dataclass(slots=True)
@@ -31,6 +36,8 @@ class Statistics:
     _sums: dict[int, Sums | None] = field(default_factory=dict)
     _owners: dict[Hashable, ParameterState] = field(default_factory=dict)
     _moments: set[Hashable] = field(default_factory=set)
+    _wanted: set[Hashable] = field(default_factory=set)
+    _whole: dict[Hashable, Tensor] = field(default_factory=dict)
     seen: int = 0
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
@@ -61,6 +68,27 @@ class Statistics:
         state = self.checkpoint.optimizer
         parameter = state.of(tensor.name) if state is not None and tensor is not None else None
         return self.sums(parameter) if parameter is not None else None
+
+    def keep(self, tensors: Iterable[Tensor]) -> None:
+        """Names tensors that are wanted whole: each is read once and then stays in memory, the smallest first, up to
+        `MOST_KEPT` bytes in all."""
+        room = MOST_KEPT
+        for tensor in sorted({key(t): t for t in tensors}.values(), key=stored):
+            room -= stored(tensor)
+            if room < 0:
+                return
+            self._wanted.add(key(tensor))
+
+    def held(self, tensor: Tensor) -> Tensor:
+        """The same tensor in memory, if it is one of those that are kept (or one number), else as it is.
+
+        Raises:
+            Unreadable
+        """
+        place = key(tensor)
+        if (place in self._wanted or tensor.numel == 1) and place not in self._whole:
+            self._whole[place] = in_memory(tensor)
+        return self._whole.get(place, tensor)
 
     def norm(self, tensor: Tensor) -> float:
         """The Euclidean norm of a tensor; NaN where an entry is not finite."""
@@ -119,6 +147,7 @@ class Statistics:
         """Reads tensors side by side: `add` gets every block of them, and the values of each are gathered."""
         gathered = [blank_values(t, moment=key(t) in self._moments) for t in sources]
         unknown, sizes = [None for _ in sources], [itemsize(t) for t in sources]
+        keys, sources = [key(t) for t in sources], [self.held(t) for t in sources]
         with np.errstate(all="ignore"):
             if add is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
                 for row, part in codes:
@@ -130,8 +159,7 @@ class Statistics:
                     for values, part, squares in zip(gathered, parts, known, strict=True):
                         look(values, row, part, squares)
                     self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
-        for tensor, values in zip(sources, gathered, strict=True):
-            self._values[key(tensor)] = values
+        self._values.update(zip(keys, gathered, strict=True))
 
 
 _kept: dict[int, Statistics] = {}
@@ -147,6 +175,14 @@ def of(checkpoint: Checkpoint) -> Statistics:
 def forget() -> None:
     """Drops all that was gathered: other files are being looked at from now on."""
     _kept.clear()
+
+
+def in_memory(tensor: Tensor) -> Tensor:
+    """The same numbers, read now. Raises Unreadable."""
+    if isinstance(tensor, LazyTensor):
+        return tensor.loaded()
+    numbers = tensor.array()
+    return LibraryTensor(tensor.name, tensor.shape, tensor.dtype, lambda: numbers)
 
 
 def itemsize(tensor: Tensor) -> int:

@@ -142,6 +142,15 @@ class LazyTensor:
         """The same bits as unsigned integers."""
         return replace(self, dtype=f"uint{8 * self.itemsize}")
 
+    def loaded(self) -> LazyTensor:
+        """The same tensor with its stored numbers in memory. Raises Unreadable."""
+        self._check()
+        count = _reach(self.shape, self.strides) if self.numel else 0
+        numbers = np.empty(count * self.itemsize, np.uint8)
+        self.storage.span.fill(self.offset * self.itemsize, numbers.data)
+        span = Span(self.storage.span.path, 0, len(numbers), numbers.data)
+        return replace(self, storage=replace(self.storage, span=span), offset=0)
+
     def array(self) -> Array:
         """The whole tensor; see `artifacts.Tensor`. Raises Unreadable."""
         if self.numel == 0:

@@ -28,6 +28,7 @@ Cannot tell
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,6 +52,8 @@ LARGE, BUDGET = 1 << 22, 1 << 24
 """Weights of one layer, and of all layers together, that are looked through for near twins."""
 LONG = 1 << 18
 """Weights of one unit beyond which the directions would fill the memory."""
+FEW = 1 << 12
+"""Weights of one unit up to which the directions are kept: files have many layers of few widths."""
 MOST = 0.5
 BLOCK = 1024
 
@@ -154,18 +157,27 @@ def project(layer: Layer, numbers: Statistics) -> tuple[Floats, int]:
 
     A row of zeros gives exactly zero. The second value is the number of weights of one unit.
     """
-    random = np.random.default_rng(0)
-    found, directions, inputs = np.zeros((layer.units, DIRECTIONS)), None, 0
+    found, directions, along_bias, inputs = np.zeros((layer.units, DIRECTIONS)), None, np.zeros(DIRECTIONS), 0
     for first, part in numbers.held(layer.weight).chunks():
         w = np.asarray(part, dtype=np.float64)
         if directions is None:
             inputs = w.shape[1]
-            directions = random.standard_normal((inputs, DIRECTIONS)) / np.sqrt(DIRECTIONS)
+            directions, along_bias = (_few if inputs <= FEW else _directions)(inputs)
         found[first : first + len(w)] += w @ directions
     if layer.bias is not None and layer.norm is None and np.linalg.norm(found) > 0:
         bias = np.asarray(numbers.held(layer.bias).array(), dtype=np.float64)
-        found += bias[:, None] * random.standard_normal(DIRECTIONS) / np.sqrt(DIRECTIONS)
+        found += bias[:, None] * along_bias
     return found, inputs
+
+
+def _directions(inputs: int) -> tuple[Floats, Floats]:
+    """The same ones each time: (inputs, 64) for the weights and (64,) for the bias."""
+    random = np.random.default_rng(0)
+    both = random.standard_normal((inputs + 1, DIRECTIONS)) / np.sqrt(DIRECTIONS)
+    return both[:-1], both[-1]
+
+
+_few = lru_cache(maxsize=16)(_directions)
 
 
 def _distinct(rows: Floats, lengths: Floats) -> int:

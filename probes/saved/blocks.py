@@ -15,6 +15,8 @@ BLOCK = 1 << 19
 time on handing the interpreter to each other."""
 TINY = 1e-38
 """The mean square (float32) below which squares may have underflowed: they lose precision below 1.2e-38."""
+FEW = 1 << 12
+"""Numbers in a block up to which float64 costs less than asking whether float32 was good enough."""
 WIDE, LONG = 64, 1 << 12
 """Numbers in a row from which on dot products by row are quicker than anything else, and up to which float32 keeps six
 digits of a sum."""
@@ -46,7 +48,10 @@ def together(tensors: Sequence[Tensor], most: int = BLOCK) -> Iterator[tuple[int
 
 
 def real(numbers: Array) -> Array:
-    """As float32 if that holds them exactly, else as float64."""
+    """As float32 if they are many and it holds them exactly, else as float64."""
+    if numbers.size <= FEW and not np.iscomplexobj(numbers):
+        with np.errstate(invalid="ignore"):
+            return np.asarray(numbers, np.float64)
     if numbers.dtype in (np.float32, np.float64):
         return numbers
     if np.iscomplexobj(numbers):

@@ -26,6 +26,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
 from .moments import ADAM, betas, buffer, coupled, option, options
 from .sums import Adam, add_momentum, add_ratio, add_row_means, add_signs, add_squares
@@ -64,6 +66,7 @@ def rule(state: OptimizerState, parameter: ParameterState, weight: Tensor | None
         return _mean_square(parameter, option(group, "alpha", option(group, "rho", 0.99)))
     if "sum" in slots and parameter.step:
         start = option(group, "initial_accumulator_value", 0.0)
+        start = start if slots["sum"].dtype == "float64" else float(np.float32(start))  # as it was stored
         return Rule((slots["sum"],), partial(add_squares, scale=1 / parameter.step, less=start), None)
     if (rows := slots.get("row_var") or slots.get("exp_avg_sq_row")) is not None:
         return _factored(parameter, rows, weight)

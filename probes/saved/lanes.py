@@ -15,7 +15,7 @@ import numpy as np
 from ..artifacts import Array, Tensor
 from ..readers.checkpoints.lazy import LazyTensor, decode
 from . import sums
-from .blocks import row_squares, row_sums
+from .blocks import FEW, row_squares, row_sums
 from .sums import Values, put
 
 
@@ -50,9 +50,9 @@ FORMS = {
 
 
 def stored(tensor: Tensor, most: int) -> Iterator[tuple[int, Array]] | None:
-    """(first row, codes: rows x columns, unsigned) of a tensor of one of these types that lies in its file in order;
-    None for all others. `most`: the bytes of a block are those of so many numbers in float32."""
-    if tensor.dtype not in FORMS or not isinstance(tensor, LazyTensor) or not tensor.contiguous:
+    """(first row, codes: rows x columns, unsigned) of a large tensor of one of these types that lies in its file in
+    order; None for all others. `most`: the bytes of a block are those of so many numbers in float32."""
+    if tensor.dtype not in FORMS or tensor.numel <= FEW or not isinstance(tensor, LazyTensor) or not tensor.contiguous:
         return None
     found = tensor.codes.blocks(most * 32 // FORMS[tensor.dtype].bits)
     return ((row, codes.reshape(len(codes), -1)) for row, _, codes in found)

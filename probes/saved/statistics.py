@@ -34,6 +34,7 @@ class Statistics:
     checkpoint: Checkpoint
     _values: dict[Hashable, Values] = field(default_factory=dict)
     _sums: dict[int, Sums | None] = field(default_factory=dict)
+    _rules: dict[int, Rule | None] = field(default_factory=dict)
     _owners: dict[Hashable, ParameterState] = field(default_factory=dict)
     _moments: set[Hashable] = field(default_factory=set)
     _wanted: set[Hashable] = field(default_factory=set)
@@ -42,7 +43,10 @@ class Statistics:
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
     def __post_init__(self) -> None:
-        for parameter in self.checkpoint.optimizer.parameters if self.checkpoint.optimizer else ():
+        state, tensors = self.checkpoint.optimizer, self.checkpoint.tensors
+        for parameter in state.parameters if state is not None else ():
+            weight = tensors.get(parameter.name) if parameter.name else None
+            self._rules[parameter.index] = rule(state, parameter, weight) if state is not None else None
             self._moments |= {key(tensor) for tensor in parameter.slots.values()}
             for tensor in self._sources(parameter):
                 self._owners[key(tensor)] = parameter
@@ -99,7 +103,7 @@ class Statistics:
 
         Exact as long as the scheduler has not changed the learning rate since (Nesterov: its buffer's step).
         """
-        state, sums, how = self.checkpoint.optimizer, self.sums(parameter), self._rule(parameter)
+        state, sums, how = self.checkpoint.optimizer, self.sums(parameter), self._rules[parameter.index]
         if state is None or sums is None or how is None or how.update is None:
             return None
         return how.update * option(options(state, parameter), "lr", 0.0) * math.sqrt(float(sums.step.sum()))
@@ -125,18 +129,13 @@ class Statistics:
                 taken.add(place)
         return found
 
-    def _rule(self, parameter: ParameterState) -> Rule | None:
-        state = self.checkpoint.optimizer
-        weight = self.checkpoint.tensors.get(parameter.name) if parameter.name else None
-        return rule(state, parameter, weight) if state is not None else None
-
     def _sources(self, parameter: ParameterState) -> tuple[Tensor, ...]:
         """The tensors that are read side by side for one parameter."""
-        how = self._rule(parameter)
+        how = self._rules[parameter.index]
         return how.sources if how is not None else ()
 
     def _gather(self, parameter: ParameterState) -> Sums | None:
-        how = self._rule(parameter)
+        how = self._rules[parameter.index]
         if how is None or any(s.shape != how.sources[0].shape for s in how.sources):
             return None
         sums = blank_sums(how.like or how.sources[0].shape)
@@ -145,9 +144,10 @@ class Statistics:
 
     def _read(self, sources: Sequence[Tensor], add: Callable[..., Sequence[Floats | None]] | None = None) -> None:
         """Reads tensors side by side: `add` gets every block of them, and the values of each are gathered."""
-        gathered = [blank_values(t, moment=key(t) in self._moments) for t in sources]
+        keys = [key(t) for t in sources]
+        gathered = [blank_values(t, moment=k in self._moments) for t, k in zip(sources, keys, strict=True)]
         unknown, sizes = [None for _ in sources], [itemsize(t) for t in sources]
-        keys, sources = [key(t) for t in sources], [self.held(t) for t in sources]
+        sources = [self.held(t) for t in sources]
         with np.errstate(all="ignore"):
             if add is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
                 for row, part in codes:

@@ -80,6 +80,8 @@ class Values:
 class Sums:
     """Sums over the entries of each row and each column of an optimizer's state of one parameter.
 
+    Arrays that are the same by their definition may be one object.
+
     Args:
         agree: sum of squares of the first moment (Adam: m^; SGD: the buffer; RMSprop: zeros), by row. With coupled
             weight decay the decay's share is taken out of m^ as m^ - wd (w + u/(1-b1)), u the last update: a lagged
@@ -171,11 +173,8 @@ def add_momentum(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> t
     """Adds a block of SGD's buffer, and of the weight if it is beside it. Returns the squares of both by row."""
     if len(parts) > 1:  # whether they are parallel is a difference of nearly equal numbers
         parts = [np.asarray(part, np.float64) for part in parts]
-    by_row, by_column = squares(parts[0], by_column=True)
-    for one in (sums.agree, sums.raw, sums.square, sums.step):
-        put(one, row, by_row)
-    for one in (sums.column_agree, sums.column_square):
-        put(one, column, by_column)
+    sums.agree = sums.raw = sums.step = sums.square
+    by_row = _add_average(sums, row, column, parts[0])
     if len(parts) > 1:
         put(sums.along, row, row_sums(np.multiply(*parts)))
     return (by_row, *(row_squares(part) for part in parts[1:]))
@@ -183,13 +182,18 @@ def add_momentum(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> t
 
 def add_signs(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
     """Adds a block of Lion's average: every entry that has one moves by the learning rate. Returns its squares."""
-    by_row, by_column = squares(parts[0], by_column=True)
-    for one in (sums.agree, sums.raw, sums.square):
-        put(one, row, by_row)
-    for one in (sums.column_agree, sums.column_square):
-        put(one, column, by_column)
+    sums.agree = sums.raw = sums.square
+    by_row = _add_average(sums, row, column, parts[0])
     put(sums.step, row, row_sums((parts[0] != 0).astype(np.float32)))
     return (by_row,)
+
+
+def _add_average(sums: Sums, row: int, column: int, block: Array) -> Floats:
+    sums.column_agree = sums.column_square
+    by_row, by_column = squares(block, by_column=True)
+    put(sums.square, row, by_row)
+    put(sums.column_square, column, by_column)
+    return by_row
 
 
 def add_squares(
@@ -198,8 +202,8 @@ def add_squares(
     """Adds a block of squared gradients, (block - less) x scale, and of a buffer of updates if there is one. Returns
     the buffer's squares by row."""
     block = parts[0]
-    if less:  # as it was stored
-        block = np.subtract(block, block.dtype.type(less), dtype=np.float64)
+    if less:
+        block = np.subtract(block, less, dtype=np.float64)
     put(sums.square, row, row_sums(block) * scale)
     put(sums.column_square, column, scale * column_sums(block))
     known = [row_squares(part) for part in parts[1:]]
@@ -248,11 +252,12 @@ class Adam:
         put(sums.step, row, row_squares(step) * factor**2)
         if self.decay:
             own = m / bias - self.decay * (parts[-1] + self.lr * factor / (1 - self.b1) * step)
-            agree = squares(own, by_column=True)
+            by_own_row, by_column = squares(own, by_column=True)
+            put(sums.agree, row, by_own_row)
+            put(sums.column_agree, column, by_column)
         else:
-            agree = by_row / bias**2, by_column / bias**2
-        put(sums.agree, row, agree[0])
-        put(sums.column_agree, column, agree[1])
+            sums.agree = sums.raw
+            put(sums.column_agree, column, by_column / bias**2)
         return (by_row, *[None for _ in parts[1:]])
 
     def _step(self, sums: Sums, parts: Sequence[Array]) -> tuple[Array, float]:

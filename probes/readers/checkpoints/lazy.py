@@ -187,11 +187,15 @@ class LazyTensor:
         """
         if self.numel == 0:
             return
+        contiguous = self.contiguous
+        if contiguous and self.numel <= most:
+            yield 0, 0, self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
+            return
         room = self._room(most)
         for start, shape in _cut(self.shape, self.strides, most):
             first = self.offset + sum(at * stride for at, stride in zip(start, self.strides, strict=True))
             flat = self._read(first, _reach(shape, self.strides), room)
-            numbers = flat.reshape(shape) if self.contiguous else _strided(flat, shape, self.strides)
+            numbers = flat.reshape(shape) if contiguous else _strided(flat, shape, self.strides)
             row, column, *_ = *start, 0, 0
             rows, columns, *_ = *shape, 1, 1
             yield row, column, numbers.reshape(rows, columns, -1)

@@ -53,7 +53,7 @@ COST = "file"
 MOST_WORK = 1e11
 MOST_BYTES = 1 << 28
 """Of all the matrices, as they are stored: they are kept in memory."""
-MOST_THREADS, SHARED = 4, 1e8
+MOST_THREADS, SHARED = 4, 1e7
 """Matrices of less work are not worth a thread."""
 LOW = 0.1
 LEAST = 8

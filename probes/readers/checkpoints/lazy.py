@@ -148,7 +148,7 @@ class LazyTensor:
         count = _reach(self.shape, self.strides) if self.numel else 0
         numbers = np.empty(count * self.itemsize, np.uint8)
         self.storage.span.fill(self.offset * self.itemsize, numbers.data)
-        span = Span(self.storage.span.path, 0, len(numbers), numbers.data)
+        span = Span(self.storage.span.path, 0, len(numbers), numbers.data.toreadonly())
         return replace(self, storage=replace(self.storage, span=span), offset=0)
 
     def array(self) -> Array:
@@ -206,8 +206,11 @@ class LazyTensor:
         return np.empty(count, NUMPY[self.dtype]), wide
 
     def _read(self, first: int, count: int, room: Room | None = None) -> Array:
-        """Numbers of the storage as they count; in the arrays of `room` if it is given."""
+        """Numbers of the storage as they count; in the arrays of `room` if it is given, or where they lie in memory."""
         self._check()
+        memory = self.storage.span.data
+        if isinstance(memory, memoryview) and not self.storage.swap:
+            return decode(np.frombuffer(memory, NUMPY[self.dtype], count, first * self.itemsize), self.dtype)
         raw, wide = room if room is not None else (np.empty(count, NUMPY[self.dtype]), None)
         numbers = raw[:count]
         self.storage.span.fill(first * numbers.itemsize, numbers.view(np.uint8).data)

@@ -17,7 +17,7 @@ TINY = 1e-38
 """The mean square (float32) below which squares may have underflowed: they lose precision below 1.2e-38."""
 FEW = 1 << 12
 """Numbers in a block up to which float64 costs less than asking whether float32 was good enough."""
-WIDE, LONG = 64, 1 << 12
+WIDE, LONG = 64, 1 << 11
 """Numbers in a row from which on dot products by row are quicker than anything else, and up to which float32 keeps six
 digits of a sum."""
 

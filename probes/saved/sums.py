@@ -190,7 +190,7 @@ def add_signs(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tupl
 
 def _add_average(sums: Sums, row: int, column: int, block: Array) -> Floats:
     sums.column_agree = sums.column_square
-    by_row, by_column = squares(block, by_column=True)
+    by_row, by_column = squares(block, by_column=len(sums.column_square) > 0)
     put(sums.square, row, by_row)
     put(sums.column_square, column, by_column)
     return by_row
@@ -244,15 +244,17 @@ class Adam:
         if self.decay:  # the decay's share is a difference of nearly equal numbers
             parts = [np.asarray(part, np.float64) for part in parts]
         (m, v), bias, scale = parts[:2], 1 - self.b1**self.count, 1 / (1 - self.b2**self.count)
-        by_row, by_column = squares(m, by_column=not self.decay)
+        columns = len(sums.column_square) > 0
+        by_row, by_column = squares(m, by_column=columns and not self.decay)
         put(sums.raw, row, by_row / bias**2)
         put(sums.square, row, row_sums(v) * scale)
-        put(sums.column_square, column, column_sums(v) * scale)
+        if columns:
+            put(sums.column_square, column, column_sums(v) * scale)
         step, factor = self._step(sums, parts)
         put(sums.step, row, row_squares(step) * factor**2)
         if self.decay:
             own = m / bias - self.decay * (parts[-1] + self.lr * factor / (1 - self.b1) * step)
-            by_own_row, by_column = squares(own, by_column=True)
+            by_own_row, by_column = squares(own, by_column=columns)
             put(sums.agree, row, by_own_row)
             put(sums.column_agree, column, by_column)
         else:

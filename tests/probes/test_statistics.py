@@ -106,6 +106,20 @@ def test_no_byte_of_a_checkpoint_is_read_twice_by_all_probes_together(train, opt
     assert read.sum() == sum(t.numel * t.itemsize for t in floats + state + counters)
 
 
+def test_tensors_are_kept_whole_up_to_a_bound_the_smallest_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "MOST_KEPT", 4 * 150)
+    weights = {"large.weight": torch.randn(10, 10), "small.weight": torch.randn(10, 10).T[:7]}
+    torch.save(weights, tmp_path / "weights.pt")
+    tensors = discover([tmp_path]).last.tensors
+    kept = statistics.of(discover([tmp_path]).last)
+    kept.keep(tensors.values())
+    assert kept.held(tensors["large.weight"]) is tensors["large.weight"]
+    held = kept.held(tensors["small.weight"])
+    assert held is not tensors["small.weight"]
+    assert np.array_equal(held.array(), weights["small.weight"].numpy())
+    assert kept.values(tensors["small.weight"]).norm == pytest.approx(float(weights["small.weight"].norm()))
+
+
 def test_what_was_gathered_is_forgotten_when_asked(train):
     torch.manual_seed(0)
     last = train(mlp(), MAKERS["adam"], steps=30).artifacts.last

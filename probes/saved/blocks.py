@@ -149,7 +149,7 @@ def _mended(sums: Floats, block: Array, axis: int) -> Floats:
 
 def _dots(a: Array, b: Array) -> Floats:
     """The products of rows, added up; of long rows by pieces, since in float32 long sums of like numbers drift."""
-    even = a.shape[1] // LONG * LONG
+    even = max(0, a.shape[1] - 1) // LONG * LONG
     sums: Floats = np.vecdot(a[:, even:], b[..., even:]).astype(np.float64)
     if even:
         sums += np.vecdot(*(x[..., :even].reshape(*x.shape[:-1], -1, LONG) for x in (a, b))).sum(1, dtype=np.float64)

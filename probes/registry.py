@@ -1,6 +1,7 @@
 """Which probes there are: their files are read with `ast`, so listing them imports neither torch nor NumPy.
 
-A probe is a file in `checks/`: a docstring with six headings, the literals NEEDS, SPEAKS_TO and COST, and `run`.
+A probe is a file in `checks/`: a docstring with six headings, the literals NEEDS, SPEAKS_TO and COST, `run`, and
+perhaps `whole`, which names the tensors that it needs in one piece.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .errors import Unreadable
 
 if TYPE_CHECKING:  # artifacts imports NumPy
-    from .artifacts import Run
+    from .artifacts import Artifacts, Run, Tensor
 
 HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Evidence", "Reads", "Cannot tell")
 KINDS = frozenset({"checkpoint", "log", "target", "data", "script"})
@@ -99,10 +101,20 @@ def _texts(literals: dict[str, Any], name: str, path: Path) -> tuple[str, ...]:
     return tuple(value)
 
 
+def wanted(artifacts: Artifacts) -> list[Tensor]:
+    """Tensors of the latest checkpoint that the probes of files declare (`whole(artifacts)`) to need as a whole."""
+    modules = [_module(name) for name, spec in probes().items() if spec.cost == "file" and "checkpoint" in spec.needs]
+    declared = [module.whole for module in modules if hasattr(module, "whole")]
+    return [tensor for whole in declared for tensor in whole(artifacts)]
+
+
 def load(probe_id: str) -> Run:
     """The `run` function of a probe; imports its module. Raises Unreadable for an unknown id."""
     if probe_id not in probes():
         raise Unreadable("there is no such probe", probe_id, "`probe list` shows them all")
-    module = importlib.import_module(f".checks.{probe_id.replace('-', '_')}", __package__)
-    run: Run = module.run
+    run: Run = _module(probe_id).run
     return run
+
+
+def _module(probe_id: str) -> ModuleType:
+    return importlib.import_module(f".checks.{probe_id.replace('-', '_')}", __package__)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -35,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--memory-mb", type=int, default=0)
     limit_memory(parser.parse_args(argv).memory_mb)
+    gc.set_threshold(200_000, 20, 100)  # files hold millions of small objects that stay: looking for garbage is in vain
     requests, replies = _take_streams()
     server = Server(replies)
     for line in requests:

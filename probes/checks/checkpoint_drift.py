@@ -149,7 +149,7 @@ def frozen(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     because += f", first {still[0].name}"
     last = seen.checkpoints[-1]
     outside = [m for m in still if _outside_optimizer(last, m.name)]
-    fresh = [m for m in outside if untrained(m.name, last.tensors[m.name])]
+    fresh = [m for m in outside if untrained(last, last.tensors[m.name])]
     if fresh and not seen.known.learned:
         because += (
             f"; {len(outside)} of them are not in the optimizer, {len(fresh)} still as PyTorch draws them at first"

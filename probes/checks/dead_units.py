@@ -48,11 +48,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..artifacts import Artifacts, Checkpoint, Progress
+from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..saved import layers, moments, statistics
-from ..saved.bounds import Proof, proofs
+from ..saved.bounds import Proof, proofs, reads
 from ..saved.firing import Normed, behind_batch_norm
 from ..saved.layers import called
 from ..saved.starved import Starved, blamed, starved
@@ -143,6 +143,11 @@ def gather(artifacts: Artifacts, progress: Progress) -> Seen:
         _followed(last, proofs(last, relu=True)) if last and relu else [],
         behind_batch_norm(last) if last and relu else [],
     )
+
+
+def whole(artifacts: Artifacts) -> list[Tensor]:
+    """What bounds are computed from, where the code names ReLU."""
+    return reads(artifacts.last) if artifacts.last is not None and names_relu(artifacts) else []
 
 
 def names_relu(artifacts: Artifacts) -> bool | None:

@@ -20,8 +20,8 @@ Evidence
     measured: equal rows are found by their projections and are equal; harm is judged by whether the run learned.
 
 Reads
-    The sums of the shared pass: rows that are copies have the same sum and the same sum of squares. Layers in which
-    some do, and layers of up to 4 million weights (16 million in all), are read once more, in pieces.
+    The sums of the shared pass: rows that are copies have the same sum and the same sum of squares. Layers of up to 4
+    million weights (16 million in all) are kept whole; larger ones in which some rows may be copies are read again.
 
 Cannot tell
     Near twins in larger layers. Whether copies are meant: channels repeated on purpose, experts copied from each other,
@@ -31,13 +31,15 @@ Cannot tell
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, Floats, Progress
+from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Tensor
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..saved import statistics
 from ..saved.layers import Layer, called, depth
+from ..saved.statistics import Statistics
 from ..saved.sums import Values
 from ..series.outcome import outcome
 
@@ -53,6 +55,8 @@ LARGE, BUDGET = 1 << 22, 1 << 24
 """Weights of one layer, and of all layers together, that are looked through for near twins."""
 LONG = 1 << 18
 """Weights of one unit beyond which the directions would fill the memory."""
+FEW = 1 << 12
+"""Weights of one unit up to which the directions are kept: files have many layers of few widths."""
 MOST = 0.5
 BLOCK = 1024
 
@@ -94,19 +98,38 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
+def whole(artifacts: Artifacts) -> list[Tensor]:
+    """The layers that are looked through for near twins."""
+    layers = hidden(artifacts.last) if artifacts.last is not None else []
+    close = [x for x, small in zip(layers, _small(layers), strict=True) if small]
+    return [t for x in close for t in (x.weight, x.bias) if t is not None]
+
+
+def hidden(checkpoint: Checkpoint) -> list[Layer]:
+    """The hidden dense and convolutional layers with units enough, in forward order."""
+    return [x for x in depth(checkpoint)[:-1] if x.kind in {"dense", "conv"} and x.units >= FEW_UNITS]
+
+
+def _small(layers: list[Layer]) -> list[bool]:
+    """Which of them are looked through, within the budget."""
+    found, left = [], BUDGET
+    for layer in layers:
+        found.append(layer.weight.numel <= min(LARGE, left, LONG * layer.units))
+        left -= layer.weight.numel if found[-1] else 0
+    return found
+
+
 def gather(checkpoint: Checkpoint, progress: Progress) -> list[Copies]:
     """Every hidden dense or convolutional layer with finite weights, in forward order."""
-    layers = [x for x in depth(checkpoint)[:-1] if x.kind in {"dense", "conv"} and x.units >= FEW_UNITS]
-    found, left = [], BUDGET
-    for done, layer in enumerate(layers):
+    layers, found = hidden(checkpoint), []
+    sizes, numbers = _small(layers), statistics.of(checkpoint)
+    for done, (layer, small) in enumerate(zip(layers, sizes, strict=True)):
         progress(done / len(layers), layer.name)
-        values = statistics.of(checkpoint).values(layer.weight)
+        values = numbers.values(layer.weight)
         if values.bad or layer.weight.numel > LONG * layer.units or len(values.rows) != layer.units:
             continue
-        small = layer.weight.numel <= min(LARGE, left)
-        left -= layer.weight.numel if small else 0
         if small or _may_have_copies(values):
-            found.append(_compare(layer, small))
+            found.append(_compare(layer, small, numbers))
         else:
             zero = int((values.rows == 0).sum())
             found.append(Copies(layer, layer.units - zero, 0, None, zero))
@@ -122,8 +145,8 @@ def _may_have_copies(values: Values) -> bool:
     return bool((alike & (np.abs(np.diff(squares[order])) <= SUMS * squares[order][1:])).any())
 
 
-def _compare(layer: Layer, small: bool) -> Copies:
-    rows, inputs = project(layer)
+def _compare(layer: Layer, small: bool, numbers: Statistics) -> Copies:
+    rows, inputs = project(layer, numbers)
     lengths = np.linalg.norm(rows, axis=1)
     alive = lengths > 0
     rows, lengths = rows[alive], lengths[alive]
@@ -132,23 +155,32 @@ def _compare(layer: Layer, small: bool) -> Copies:
     return Copies(layer, len(rows) - copies, copies, parallel, int((~alive).sum()))
 
 
-def project(layer: Layer) -> tuple[Floats, int]:
+def project(layer: Layer, numbers: Statistics) -> tuple[Floats, int]:
     """Each unit's weights (and bias, unless a normalisation makes it void) on fixed directions: (units, 64).
 
     A row of zeros gives exactly zero. The second value is the number of weights of one unit.
     """
-    random = np.random.default_rng(0)
-    found, directions, inputs = np.zeros((layer.units, DIRECTIONS)), None, 0
-    for first, part in layer.weight.chunks():
+    found, directions, along_bias, inputs = np.zeros((layer.units, DIRECTIONS)), None, np.zeros(DIRECTIONS), 0
+    for first, part in numbers.held(layer.weight).chunks():
         w = np.asarray(part, dtype=np.float64)
         if directions is None:
             inputs = w.shape[1]
-            directions = random.standard_normal((inputs, DIRECTIONS)) / np.sqrt(DIRECTIONS)
+            directions, along_bias = (_few if inputs <= FEW else _directions)(inputs)
         found[first : first + len(w)] += w @ directions
     if layer.bias is not None and layer.norm is None and np.linalg.norm(found) > 0:
-        bias = np.asarray(layer.bias.array(), dtype=np.float64)
-        found += bias[:, None] * random.standard_normal(DIRECTIONS) / np.sqrt(DIRECTIONS)
+        bias = np.asarray(numbers.held(layer.bias).array(), dtype=np.float64)
+        found += bias[:, None] * along_bias
     return found, inputs
+
+
+def _directions(inputs: int) -> tuple[Floats, Floats]:
+    """The same ones each time: (inputs, 64) for the weights and (64,) for the bias."""
+    random = np.random.default_rng(0)
+    both = random.standard_normal((inputs + 1, DIRECTIONS)) / np.sqrt(DIRECTIONS)
+    return both[:-1], both[-1]
+
+
+_few = lru_cache(maxsize=16)(_directions)
 
 
 def _distinct(rows: Floats, lengths: Floats) -> int:

@@ -33,8 +33,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, Floats, Progress
+from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Tensor
 from ..finding import Finding, Image, Measure, Plot, Verdict
+from ..saved import statistics
 from ..saved.filters import Noise, against_noise, strongest
 from ..saved.layers import Layer, called, depth
 from ..series.outcome import outcome
@@ -93,7 +94,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     if layer is None or last is None:
         needs = "a checkpoint whose first convolution takes images"
         return Finding("first-layer-filters", why, "could-not-check", needs=needs)
-    values = np.asarray(layer.weight.array()).astype(np.float64)
+    values = np.asarray(statistics.of(last).held(layer.weight).array()).astype(np.float64)
     if not np.isfinite(values).all():
         title = f"{called(layer.name)} holds values that are not finite"
         return Finding("first-layer-filters", title, "could-not-check", needs="a checkpoint from before that")
@@ -107,6 +108,12 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         plots=(_plot(filters),),
         facts={"worst_layer": called(layer.name)} if verdict else {},
     )
+
+
+def whole(artifacts: Artifacts) -> list[Tensor]:
+    """The first convolution."""
+    layer = first(artifacts.last)[0] if artifacts.last is not None else None
+    return [layer.weight] if layer is not None else []
 
 
 def first(checkpoint: Checkpoint) -> tuple[Layer | None, str]:

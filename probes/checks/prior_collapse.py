@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, Floats, Progress
+from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Tensor
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
 from ..saved import statistics
@@ -99,14 +99,22 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
+def whole(artifacts: Artifacts) -> list[Tensor]:
+    """The biases of the last layer."""
+    layers = depth(artifacts.last) if artifacts.last is not None else ()
+    return [layers[-1].bias] if layers and layers[-1].bias is not None else []
+
+
 def _head(checkpoint: Checkpoint | None) -> tuple[Layer, Floats, float] | None:
     """(the last layer, its bias, its weights against the default law), for a classifier of up to 1,000 classes."""
     layers = depth(checkpoint) if checkpoint else ()
     if checkpoint is None or not layers or layers[-1].bias is None or not 2 <= layers[-1].units <= MOST_CLASSES:
         return None
     head = layers[-1]
-    values = statistics.of(checkpoint).values(head.weight)
-    bias = np.asarray(head.bias.array(), dtype=np.float64) if head.bias is not None else np.zeros(0)
+    numbers, bias = statistics.of(checkpoint), np.zeros(0)
+    values = numbers.values(head.weight)
+    if head.bias is not None:
+        bias = np.asarray(numbers.held(head.bias).array(), dtype=np.float64)
     if values.bad or not np.isfinite(bias).all():
         return None
     return head, bias, values.rms * math.sqrt(3 * fan_in(head))

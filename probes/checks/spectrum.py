@@ -24,8 +24,8 @@ Evidence
 
 Reads
     The weight matrices of the latest checkpoint, embeddings left out; the logs for whether the run learns. The work is
-    bounded: the cheapest matrices first until some 10^11 multiplications (a few seconds) are spent; the others are
-    named as left out.
+    bounded: the cheapest matrices first until some 10^11 multiplications (a few seconds) or 256 MiB are spent; the
+    others are named as left out.
 
 Cannot tell
     Whether a model is over- or undertrained: alpha is no such test. Which low rank is wanted (pruned, factored). alpha
@@ -36,13 +36,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, Progress
+from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Cell, Curve, Finding, Measure, Plot, Table, Verdict
 from ..saved import spectra, statistics
 from ..saved.layers import Layer, called, depth, fan_in
@@ -53,9 +54,9 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("bad-initialization",)
 COST = "file"
 MOST_WORK = 1e11
-MOST_ELEMENTS = 1 << 26
-"""Entries of a matrix that is read whole: 256 MiB of float32."""
-MOST_THREADS, SHARED = 4, 1e8
+MOST_BYTES = 1 << 28
+"""Of all the matrices, as they are stored: they are kept in memory."""
+MOST_THREADS, SHARED = 4, 1e7
 """Matrices of less work are not worth a thread."""
 LOW = 0.1
 LEAST = 8
@@ -77,6 +78,11 @@ class Seen:
         return self.found is not None and self.found.live >= LEAST and self.found.rank <= LOW * self.found.live
 
 
+def same(tensor: Tensor) -> Tensor:
+    """As it is."""
+    return tensor
+
+
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
     """The spectra of the latest checkpoint's matrices, within a budget."""
     last = artifacts.last
@@ -84,7 +90,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     if last is None or not layers:
         needs = "a checkpoint with weight matrices"
         return Finding("spectrum", "no weight matrix", "could-not-check", needs=needs)
-    seen = look(layers, progress)
+    seen = look(layers, progress, held=statistics.of(last).held)
     done = [s for s in seen if s.found is not None]
     if not done:
         return Finding(
@@ -102,26 +108,47 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
-def look(layers: tuple[Layer, ...], progress: Progress, budget: float = MOST_WORK) -> list[Seen]:
-    """One entry a layer, in their order; cheap ones are computed first, and of equal ones some at every depth."""
+def look(
+    layers: tuple[Layer, ...], progress: Progress, budget: float = MOST_WORK, held: Callable[[Tensor], Tensor] = same
+) -> list[Seen]:
+    """One entry a layer, in their order; cheap ones are computed first, and of equal ones some at every depth.
+
+    Args:
+        held: gives a tensor's copy in memory, if there is one.
+    """
     costs = [spectra.work(layer.weight) for layer in layers]
-    chosen, spent = [], 0.0
-    for i in sorted(range(len(layers)), key=lambda i: (costs[i], i * GOLDEN % 1)):
-        if layers[i].weight.numel <= MOST_ELEMENTS and spent + costs[i] <= budget:
-            spent += costs[i]
-            chosen.append(i)
+    chosen = within(layers, budget)
+    spent = sum(costs[i] for i in chosen)
     seen = [Seen(layer, None, "left out: the work is bounded") for layer in layers]
     done = 0.0
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         small = [i for i in chosen if costs[i] < SHARED]  # chosen from the cheapest on
-        ahead = map(spectra.spectrum, (layers[i].weight for i in small))
-        results = chain(ahead, pool.map(spectra.spectrum, [layers[i].weight for i in chosen[len(small) :]]))
+        ahead = map(spectra.spectrum, (held(layers[i].weight) for i in small))
+        results = chain(ahead, pool.map(spectra.spectrum, [held(layers[i].weight) for i in chosen[len(small) :]]))
         for i in chosen:
             progress(done / spent, f"singular values of {called(layers[i].name)}")
             found = next(results)
             done += costs[i]
             seen[i] = Seen(layers[i], found, "" if found else "all zero, or not finite")
     return seen
+
+
+def within(layers: tuple[Layer, ...], budget: float = MOST_WORK) -> list[int]:
+    """The places of the layers that are computed, the cheapest first."""
+    costs = [spectra.work(layer.weight) for layer in layers]
+    chosen, spent, size = [], 0.0, 0
+    for i in sorted(range(len(layers)), key=lambda i: (costs[i], i * GOLDEN % 1)):
+        bytes_ = statistics.stored(layers[i].weight)
+        if size + bytes_ <= MOST_BYTES and spent + costs[i] <= budget:
+            spent, size = spent + costs[i], size + bytes_
+            chosen.append(i)
+    return chosen
+
+
+def whole(artifacts: Artifacts) -> list[Tensor]:
+    """The matrices that are computed."""
+    layers = depth(artifacts.last) if artifacts.last is not None else ()
+    return [layers[i].weight for i in within(layers)]
 
 
 def judge(seen: list[Seen], checkpoint: Checkpoint, learned: bool | None) -> Verdict | None:

@@ -119,7 +119,7 @@ def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
     sums = statistics.of(checkpoint).of(layer.weight)
     if sums is not None and float(sums.square.sum()) > 0:
         return False
-    return None if layer.weight.numel < ENOUGH else untrained(layer.weight.name, layer.weight)
+    return None if layer.weight.numel < ENOUGH else untrained(checkpoint, layer.weight)
 
 
 def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Array, Floats
-from .blocks import row_sums, squares
-from .sums import Sums, put, put_columns
+from .blocks import column_sums, row_squares, row_sums
+from .sums import Sums, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,15 @@ class Adan:
     def add(self, sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
         """Adds a block of the last gradient, n, m and d (or of the first two). Returns the first's squares by row."""
         bias = 1 - self.b3**self.count
-        by_row = squares(parts[0])[1]
+        by_row = row_squares(parts[0])
         if not len(sums.last):
             sums.last = np.zeros_like(sums.square)
         put(sums.last, row, by_row)
         put(sums.square, row, row_sums(parts[1]) / bias)
-        put_columns(sums.column_square, column, parts[1], 1 / bias)
+        if len(sums.column_square):
+            put(sums.column_square, column, column_sums(parts[1]) / bias)
         if len(parts) > 2:
-            put(sums.step, row, squares(self._step(*parts[1:]))[1])
+            put(sums.step, row, row_squares(self._step(*parts[1:])))
         return by_row, *[None for _ in parts[1:]]
 
     def _step(self, n: Array, m: Array, d: Array) -> Array:

@@ -15,6 +15,11 @@ BLOCK = 1 << 19
 time on handing the interpreter to each other."""
 TINY = 1e-38
 """The mean square (float32) below which squares may have underflowed: they lose precision below 1.2e-38."""
+FEW = 1 << 12
+"""Numbers in a block up to which float64 costs less than asking whether float32 was good enough."""
+WIDE, LONG = 64, 1 << 11
+"""Numbers in a row from which on dot products by row are quicker than anything else, and up to which float32 keeps six
+digits of a sum."""
 
 Block = tuple[int, int, Array]
 
@@ -43,7 +48,10 @@ def together(tensors: Sequence[Tensor], most: int = BLOCK) -> Iterator[tuple[int
 
 
 def real(numbers: Array) -> Array:
-    """As float32 if that holds them exactly, else as float64."""
+    """As float32 if they are many and it holds them exactly, else as float64."""
+    if numbers.size <= FEW and not np.iscomplexobj(numbers):
+        with np.errstate(invalid="ignore"):
+            return np.asarray(numbers, np.float64)
     if numbers.dtype in (np.float32, np.float64):
         return numbers
     if np.iscomplexobj(numbers):
@@ -91,7 +99,8 @@ def _ones_like(numbers: Array, count: int) -> Array:
 def row_sums(block: Array) -> Floats:
     """By row; in float64 where float32 overflows."""
     flat = block.reshape(len(block), -1)
-    sums: Array = np.dot(flat, _ones_like(flat, flat.shape[1]))
+    ones = _ones_like(flat, flat.shape[1])
+    sums: Array = np.dot(flat, ones) if flat.shape[1] < WIDE else _dots(flat, ones)
     if flat.dtype != np.float64 and not np.isfinite(sums).all():
         return row_sums(flat.astype(np.float64))
     return np.asarray(sums, np.float64)
@@ -100,26 +109,56 @@ def row_sums(block: Array) -> Floats:
 def column_sums(block: Array) -> Floats:
     """By column; in float64 where float32 overflows."""
     flat = block.reshape(len(block), -1)
-    sums = np.dot(_ones_like(flat, len(flat)), flat).reshape(block.shape[1], -1).sum(1, dtype=np.float64)
+    sums = np.zeros(flat.shape[1])
+    for first in range(0, len(flat), LONG):
+        some = flat[first : first + LONG]
+        sums += np.dot(_ones_like(some, len(some)), some)
     if flat.dtype != np.float64 and not np.isfinite(sums).all():
         return column_sums(block.astype(np.float64))
-    return np.asarray(sums)
+    return np.asarray(sums.reshape(block.shape[1], -1).sum(1))
 
 
-def squares(block: Array, by_column: bool = False) -> tuple[Array, Floats]:
-    """(the squares, their sums by row): in float32 where that is as good as float64, else in float64.
+def row_squares(block: Array) -> Floats:
+    """Sums of squares by row: in float32 where that is as good as float64, else in float64."""
+    flat = block.reshape(len(block), -1)
+    if flat.shape[1] < WIDE:
+        return squares(block)[0]
+    return _mended(_dots(flat, flat), block, 0)  # the squares are never written down
+
+
+def squares(block: Array, by_column: bool = False) -> tuple[Floats, Floats]:
+    """(sums of squares by row, by column): in float32 where that is as good as float64, else in float64.
 
     Args:
-        by_column: whether sums by column must be good as well.
+        by_column: whether the sums by column are wanted; else they are empty.
     """
     found: Array = np.multiply(block, block)
-    rows = row_sums(found)
-    if found.dtype != np.float64:
-        fine = _good(rows, block, 0) and (not by_column or _good(column_sums(found), block, 1))
-        if not fine:
-            return squares(block.astype(np.float64))
-    return found, rows
+    rows = _mended(row_sums(found), block, 0)
+    return rows, _mended(column_sums(found), block, 1) if by_column else np.zeros(0)
 
 
-def _good(sums: Floats, block: Array, axis: int) -> bool:
-    return bool(sums.min() > TINY * block.size / block.shape[axis] and sums.max() < np.inf)
+def _mended(sums: Floats, block: Array, axis: int) -> Floats:
+    """Sums of float32 squares, those that may have under- or overflowed taken again in float64."""
+    if block.dtype != np.float64:
+        bad = ~((sums > TINY * block.size / block.shape[axis]) & (sums < np.inf))
+        if bad.any():
+            some = np.compress(bad, block, axis).astype(np.float64)
+            sums[bad] = (row_sums, column_sums)[axis](some * some)
+    return sums
+
+
+def _dots(a: Array, b: Array) -> Floats:
+    """The products of rows, added up; of long rows by pieces, since in float32 long sums of like numbers drift."""
+    even = max(0, a.shape[1] - 1) // LONG * LONG
+    sums: Floats = _products(a[:, even:], b[..., even:]).astype(np.float64)
+    if even:
+        sums += _products(*(x[..., :even].reshape(*x.shape[:-1], -1, LONG) for x in (a, b))).sum(1, dtype=np.float64)
+    return sums
+
+
+def _products(a: Array, b: Array) -> Array:
+    """Over the last dimension; NumPy before 2.0 has the slower way only."""
+    found: Array = np.vecdot(a, b) if hasattr(np, "vecdot") else np.einsum("...i,...i->...", a, b)
+    return found
+
+

@@ -1,7 +1,7 @@
 """What a unit can output for any input at all: bounds of its pre-activation from the weights alone.
 
 Sound for the wiring that the file's order suggests, which is named with every bound: a file does not say what feeds
-what. Each layer's weights are read once more, in pieces, since a bound needs them beside the vectors before them.
+what. A bound needs a layer's weights beside the vectors before them: `reads` names both, for the one pass to keep.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..artifacts import Array, Checkpoint, Floats, Tensor
+from ..artifacts import Checkpoint, Floats, Tensor
 from . import statistics
-from .layers import Layer, depth, module_of
+from .layers import Layer, depth, floating, module_of
 
 MARGIN = 1e-6
 """Relative to max(1, |w|): float32 rounding exceeded an exact bound by 2e-7 once in 185,136 units."""
@@ -64,12 +64,18 @@ def proofs(checkpoint: Checkpoint, relu: bool) -> list[Proof]:
     return found
 
 
+def reads(checkpoint: Checkpoint) -> list[Tensor]:
+    """What the bounds may need whole: vectors, and layers that no normalisation follows."""
+    vectors = [t for t in checkpoint.tensors.values() if len(t.shape) == 1 and floating(t)]
+    return vectors + [x.weight for x in depth(checkpoint)[:-1] if x.kind in {"dense", "conv"} and x.norm is None]
+
+
 def _inputs(
     checkpoint: Checkpoint, earlier: list[str], before: Layer | None, layer: Layer, relu: bool
 ) -> tuple[Bound | None, str]:
     norm = _layer_norm(checkpoint, earlier, layer)
     if norm is not None and layer.kind == "dense":
-        gamma, beta = (_vector(t) for t in norm)
+        gamma, beta = (_vector(checkpoint, t) for t in norm)
         name = module_of(norm[0].name)
         if _direct(checkpoint, name, layer.name):
             return _on_a_sphere(gamma, beta), f"{name} feeds it with nothing between"
@@ -143,10 +149,10 @@ def _not_negative(w: Floats) -> tuple[Floats, Floats]:
 
 
 def _prove(checkpoint: Checkpoint, layer: Layer, bound: Bound, given: str) -> Proof:
-    bias = _vector(layer.bias) if layer.bias is not None else np.zeros(layer.units)
+    bias = _vector(checkpoint, layer.bias) if layer.bias is not None else np.zeros(layer.units)
     margin = MARGIN * np.maximum(1.0, np.sqrt(statistics.of(checkpoint).values(layer.weight).rows))
     silent = always = 0
-    for first, rows in layer.weight.chunks():
+    for first, rows in statistics.of(checkpoint).held(layer.weight).chunks():
         w = np.asarray(rows, dtype=np.float64)
         low, high = bound(w)
         part = slice(first, first + len(w))
@@ -155,6 +161,5 @@ def _prove(checkpoint: Checkpoint, layer: Layer, bound: Bound, given: str) -> Pr
     return Proof(layer.name, layer.units, silent, always, given)
 
 
-def _vector(tensor: Tensor) -> Floats:
-    values: Array = tensor.array()
-    return np.asarray(values, dtype=np.float64).ravel()
+def _vector(checkpoint: Checkpoint, tensor: Tensor) -> Floats:
+    return np.asarray(statistics.of(checkpoint).held(tensor).array(), dtype=np.float64).ravel()

@@ -37,8 +37,9 @@ def own(checkpoint: Checkpoint) -> int | None:
 
 def counters(checkpoint: Checkpoint) -> dict[str, int]:
     """The batches that each batch normalisation has counted, by its name."""
+    held = statistics.of(checkpoint).held
     found = {n.removesuffix(COUNTER): t for n, t in checkpoint.tensors.items() if n.endswith(COUNTER) and t.numel == 1}
-    return {name: int(np.asarray(tensor.array()).ravel()[0]) for name, tensor in found.items()}
+    return {name: int(np.asarray(held(tensor).array()).ravel()[0]) for name, tensor in found.items()}
 
 
 def batches(checkpoint: Checkpoint) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Checkpoint, Floats, Tensor
+from . import statistics
 from .layers import depth, module_of
 
 SILENT = -3.719
@@ -33,11 +34,11 @@ def behind_batch_norm(checkpoint: Checkpoint) -> list[Normed]:
     for layer in depth(checkpoint)[:-1]:
         if layer.norm is None or module_of(layer.norm[0].name) + ".running_var" not in checkpoint.tensors:
             continue
-        gamma, beta = (_vector(t) for t in layer.norm)
+        gamma, beta = (_vector(checkpoint, t) for t in layer.norm)
         silent = (beta < 0) & (beta < SILENT * np.abs(gamma))
         found.append(Normed(layer.name, layer.units, int(silent.sum())))
     return found
 
 
-def _vector(tensor: Tensor) -> Floats:
-    return np.asarray(tensor.array(), dtype=np.float64).ravel()
+def _vector(checkpoint: Checkpoint, tensor: Tensor) -> Floats:
+    return np.asarray(statistics.of(checkpoint).held(tensor).array(), dtype=np.float64).ravel()

@@ -106,7 +106,7 @@ def _liveliest(checkpoint: Checkpoint, state: OptimizerState) -> float:
 def _history(checkpoint: Checkpoint, state: OptimizerState, layer: Layer, reference: float) -> History:
     parameter = state_of(checkpoint, state, layer.weight)
     past, age = _past(checkpoint, state, parameter, reference)
-    fresh = None if past in {"trained", "stopped"} else untrained(layer.weight.name, layer.weight)
+    fresh = None if past in {"trained", "stopped"} else untrained(checkpoint, layer.weight)
     missed = (state.step or 0) - parameter.step if parameter and parameter.step else 0
     return History(layer, past, int(missed), age, fresh)
 

@@ -31,6 +31,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
 from .adan import Adan
 from .moments import ADAM, KINDS, betas, buffer, coupled, option, options
@@ -74,6 +76,7 @@ def rule(state: OptimizerState, parameter: ParameterState, weight: Tensor | None
         return _mean_square(parameter, option(group, "alpha", option(group, "rho", 0.99)))
     if "sum" in slots and parameter.step:
         start = option(group, "initial_accumulator_value", 0.0)
+        start = start if slots["sum"].dtype == "float64" else float(np.float32(start))  # as it was stored
         return Rule((slots["sum"],), partial(add_squares, scale=1 / parameter.step, less=start), None)
     if (rows := slots.get("row_var") or slots.get("exp_avg_sq_row")) is not None:
         return _factored(parameter, rows, weight)

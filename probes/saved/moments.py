@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
-from .blocks import squares, together
+from .blocks import row_squares, together
 
 ADAM = ("exp_avg", "exp_avg_sq")
 TWO_MOMENTS = frozenset(["adam", "adamw", "nadam", "radam", "lamb"])
@@ -139,6 +139,6 @@ def apart(a: Tensor, b: Tensor) -> tuple[float, float]:
     with np.errstate(all="ignore"):
         for _, _, (x, y) in together([a, b]):
             gap = np.subtract(x, y).reshape(1, 1, -1)
-            square += float(squares(gap)[1][0])
+            square += float(row_squares(gap)[0])
             largest = max(largest, float(np.abs(gap).max(initial=0.0)))
     return math.sqrt(square), largest

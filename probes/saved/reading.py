@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from ..artifacts import Checkpoint, Progress
+from ..artifacts import Checkpoint, Progress, Tensor
 from ..errors import Unreadable
 from ..memory import settle
 from . import statistics
@@ -20,12 +20,14 @@ WORTH_THREADS = 1 << 19
 """Bytes of the average tensor below which two threads mostly wait for each other."""
 
 
-def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None) -> None:
-    """Fills the statistics of all weights, and of the last checkpoint's optimizer state.
+def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None, whole: Iterable[Tensor] = ()) -> None:
+    """Fills the statistics of all weights, and of the last checkpoint's optimizer state; `whole`: its tensors that stay
+    in memory.
 
     What cannot be read is left out; it raises Unreadable where it is asked for.
     """
     kept = [statistics.of(c) for c in checkpoints]
+    kept[-1].keep(whole)
     jobs = [job for one in kept for job in one.jobs(state=one.checkpoint is checkpoints[-1])]
     total = sum(size for size, _ in jobs)
     start = sum(one.seen for one in kept)

@@ -7,18 +7,24 @@ with its weight where a formula needs both. `gather` in `reading` does all of it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from ..artifacts import Checkpoint, Floats, ParameterState, Tensor
+from ..readers.checkpoints.lazy import LazyTensor
+from ..readers.checkpoints.library_tensor import LibraryTensor
+from . import lanes
 from .blocks import BLOCK, together
 from .identities import Rule, rule
 from .layers import floating
 from .moments import option, options
 from .sums import Sums, Values, blank_sums, blank_values, look
+
+MOST_KEPT = 384 << 20
+"""Bytes of tensors that are kept whole."""
 
 
 @dataclass(slots=True)
@@ -28,12 +34,20 @@ class Statistics:
     checkpoint: Checkpoint
     _values: dict[Hashable, Values] = field(default_factory=dict)
     _sums: dict[int, Sums | None] = field(default_factory=dict)
+    _rules: dict[int, Rule | None] = field(default_factory=dict)
     _owners: dict[Hashable, ParameterState] = field(default_factory=dict)
+    _moments: set[Hashable] = field(default_factory=set)
+    _wanted: set[Hashable] = field(default_factory=set)
+    _whole: dict[Hashable, Tensor] = field(default_factory=dict)
     seen: int = 0
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
     def __post_init__(self) -> None:
-        for parameter in self.checkpoint.optimizer.parameters if self.checkpoint.optimizer else ():
+        state, tensors = self.checkpoint.optimizer, self.checkpoint.tensors
+        for parameter in state.parameters if state is not None else ():
+            weight = tensors.get(parameter.name) if parameter.name else None
+            self._rules[parameter.index] = rule(state, parameter, weight) if state is not None else None
+            self._moments |= {key(tensor) for tensor in parameter.slots.values()}
             for tensor in self._sources(parameter):
                 self._owners[key(tensor)] = parameter
 
@@ -59,6 +73,27 @@ class Statistics:
         parameter = state.of(tensor.name) if state is not None and tensor is not None else None
         return self.sums(parameter) if parameter is not None else None
 
+    def keep(self, tensors: Iterable[Tensor]) -> None:
+        """Names tensors that are wanted whole: each is read once and then stays in memory, the smallest first, up to
+        `MOST_KEPT` bytes in all."""
+        room = MOST_KEPT
+        for tensor in sorted({key(t): t for t in tensors}.values(), key=stored):
+            room -= stored(tensor)
+            if room < 0:
+                return
+            self._wanted.add(key(tensor))
+
+    def held(self, tensor: Tensor) -> Tensor:
+        """The same tensor in memory, if it is one of those that are kept (or one number), else as it is.
+
+        Raises:
+            Unreadable
+        """
+        place = key(tensor)
+        if (place in self._wanted or tensor.numel == 1) and place not in self._whole:
+            self._whole[place] = in_memory(tensor)
+        return self._whole.get(place, tensor)
+
     def norm(self, tensor: Tensor) -> float:
         """The Euclidean norm of a tensor; NaN where an entry is not finite."""
         return self.values(tensor).norm
@@ -68,7 +103,7 @@ class Statistics:
 
         Exact as long as the scheduler has not changed the learning rate since (Nesterov: its buffer's step).
         """
-        state, sums, how = self.checkpoint.optimizer, self.sums(parameter), self._rule(parameter)
+        state, sums, how = self.checkpoint.optimizer, self.sums(parameter), self._rules[parameter.index]
         if state is None or sums is None or how is None or how.update is None:
             return None
         return how.update * option(options(state, parameter), "lr", 0.0) * math.sqrt(float(sums.step.sum()))
@@ -94,18 +129,13 @@ class Statistics:
                 taken.add(place)
         return found
 
-    def _rule(self, parameter: ParameterState) -> Rule | None:
-        state = self.checkpoint.optimizer
-        weight = self.checkpoint.tensors.get(parameter.name) if parameter.name else None
-        return rule(state, parameter, weight) if state is not None else None
-
     def _sources(self, parameter: ParameterState) -> tuple[Tensor, ...]:
         """The tensors that are read side by side for one parameter."""
-        how = self._rule(parameter)
+        how = self._rules[parameter.index]
         return how.sources if how is not None else ()
 
     def _gather(self, parameter: ParameterState) -> Sums | None:
-        how = self._rule(parameter)
+        how = self._rules[parameter.index]
         if how is None or any(s.shape != how.sources[0].shape for s in how.sources):
             return None
         sums = blank_sums(how.like or how.sources[0].shape)
@@ -114,16 +144,22 @@ class Statistics:
 
     def _read(self, sources: Sequence[Tensor], add: Callable[..., Sequence[Floats | None]] | None = None) -> None:
         """Reads tensors side by side: `add` gets every block of them, and the values of each are gathered."""
-        gathered = [blank_values(t) for t in sources]
+        keys = [key(t) for t in sources]
+        gathered = [blank_values(t, moment=k in self._moments) for t, k in zip(sources, keys, strict=True)]
         unknown, sizes = [None for _ in sources], [itemsize(t) for t in sources]
+        sources = [self.held(t) for t in sources]
         with np.errstate(all="ignore"):
-            for row, column, parts in together(sources, BLOCK):
-                known = unknown if add is None else add(row, column, parts)
-                for values, part, squares in zip(gathered, parts, known, strict=True):
-                    look(values, row, part, squares)
-                self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
-        for tensor, values in zip(sources, gathered, strict=True):
-            self._values[key(tensor)] = values
+            if add is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
+                for row, part in codes:
+                    lanes.look(gathered[0], row, part, sources[0].dtype)
+                    self.seen += part.nbytes
+            else:
+                for row, column, parts in together(sources, BLOCK):
+                    known = unknown if add is None else add(row, column, parts)
+                    for values, part, squares in zip(gathered, parts, known, strict=True):
+                        look(values, row, part, squares)
+                    self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
+        self._values.update(zip(keys, gathered, strict=True))
 
 
 _kept: dict[int, Statistics] = {}
@@ -139,6 +175,14 @@ def of(checkpoint: Checkpoint) -> Statistics:
 def forget() -> None:
     """Drops all that was gathered: other files are being looked at from now on."""
     _kept.clear()
+
+
+def in_memory(tensor: Tensor) -> Tensor:
+    """The same numbers, read now. Raises Unreadable."""
+    if isinstance(tensor, LazyTensor):
+        return tensor.loaded()
+    numbers = tensor.array()
+    return LibraryTensor(tensor.name, tensor.shape, tensor.dtype, lambda: numbers)
 
 
 def itemsize(tensor: Tensor) -> int:

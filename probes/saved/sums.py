@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..artifacts import Array, Floats, Tensor
-from .blocks import column_sums, row_sums, squares
+from .blocks import column_sums, row_squares, row_sums, squares
 
 MOST_ROWS = 1 << 22
 MOST_ELEMENTS = 1 << 18
@@ -27,8 +27,10 @@ class Values:
     """One tensor: counts, bounds and sums; those of finite entries only, except `numel`.
 
     Args:
-        rows: sum of squares by index of the first dimension (one row for a scalar).
-        totals: sum by the same index.
+        rows: sum of squares by index of the first dimension (one row for a scalar); empty for an optimizer's moments,
+            whose sums are in `Sums`.
+        totals: sum by the same index; as empty.
+        low, high: the bounds; NaN for moments whose squares were summed anyway and are finite, since nobody needs them.
     """
 
     numel: int
@@ -46,8 +48,8 @@ class Values:
 
     @property
     def largest(self) -> float:
-        """The largest absolute value; 0 without a finite entry."""
-        return max(abs(self.low), abs(self.high)) if self.low <= self.high else 0.0
+        """The largest absolute value; 0 without a finite entry, NaN where the bounds are."""
+        return 0.0 if self.low > self.high else max(abs(self.low), abs(self.high))
 
     @property
     def norm(self) -> float:
@@ -77,6 +79,8 @@ class Values:
 @dataclass(slots=True)
 class Sums:
     """Sums over the entries of each row and each column of an optimizer's state of one parameter.
+
+    Arrays that are the same by their definition may be one object.
 
     Args:
         agree: sum of squares of the first moment (Adam: m^; SGD: the buffer; RMSprop: zeros), by row. With coupled
@@ -121,9 +125,9 @@ class Sums:
         return float(self.raw.sum()) / square if square > 0 else square
 
 
-def blank_values(tensor: Tensor) -> Values:
-    """Of a tensor of which nothing was seen."""
-    rows = _rows(tensor.shape)
+def blank_values(tensor: Tensor, moment: bool = False) -> Values:
+    """Of a tensor of which nothing was seen. `moment`: of an optimizer's, without sums of its own."""
+    rows = 0 if moment else _rows(tensor.shape)
     return Values(math.prod(tensor.shape), np.zeros(rows), np.zeros(rows))
 
 
@@ -142,6 +146,9 @@ def _rows(shape: tuple[int, ...]) -> int:
 
 def look(values: Values, row: int, block: Array, known: Floats | None = None) -> None:
     """Adds a block that begins at a row. `known`: the sums of its squares by row, where they are at hand."""
+    if known is not None and not len(values.rows) and np.isfinite(known).all():
+        values.low = values.high = math.nan
+        return
     low, high = float(block.min()), float(block.max())  # a NaN or an infinity shows in one of them
     if not (math.isfinite(low) and math.isfinite(high)):
         good = np.isfinite(block)
@@ -151,36 +158,44 @@ def look(values: Values, row: int, block: Array, known: Floats | None = None) ->
         low = float(block.min(initial=math.inf, where=good))
         high = float(block.max(initial=-math.inf, where=good))
         block, known = np.where(good, block, block.dtype.type(0)), None
-    values.low, values.high = min(values.low, low), max(values.high, high)
-    if low == high == 0:
-        return
-    put(values.rows, row, squares(block)[1] if known is None else known)
-    put(values.totals, row, row_sums(block))
+    widen(values, low, high)
+    if len(values.rows) and not low == high == 0:
+        block = block if len(values.rows) > 1 else block.reshape(1, -1)
+        put(values.rows, row, row_squares(block) if known is None else known)
+        put(values.totals, row, row_sums(block))
+
+
+def widen(values: Values, low: float, high: float) -> None:
+    """Takes in another block's bounds; NaN stays."""
+    values.low = low if low < values.low else values.low
+    values.high = high if high > values.high else values.high
 
 
 def add_momentum(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
     """Adds a block of SGD's buffer, and of the weight if it is beside it. Returns the squares of both by row."""
     if len(parts) > 1:  # whether they are parallel is a difference of nearly equal numbers
         parts = [np.asarray(part, np.float64) for part in parts]
-    square, by_row = squares(parts[0], by_column=True)
-    for one in (sums.agree, sums.raw, sums.square, sums.step):
-        put(one, row, by_row)
-    for one in (sums.column_agree, sums.column_square):
-        put_columns(one, column, square)
+    sums.agree = sums.raw = sums.step = sums.square
+    by_row = _add_average(sums, row, column, parts[0])
     if len(parts) > 1:
         put(sums.along, row, row_sums(np.multiply(*parts)))
-    return (by_row, *(squares(part)[1] for part in parts[1:]))
+    return (by_row, *(row_squares(part) for part in parts[1:]))
 
 
 def add_signs(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
     """Adds a block of Lion's average: every entry that has one moves by the learning rate. Returns its squares."""
-    square, by_row = squares(parts[0], by_column=True)
-    for one in (sums.agree, sums.raw, sums.square):
-        put(one, row, by_row)
-    for one in (sums.column_agree, sums.column_square):
-        put_columns(one, column, square)
+    sums.agree = sums.raw = sums.square
+    by_row = _add_average(sums, row, column, parts[0])
     put(sums.step, row, row_sums((parts[0] != 0).astype(np.float32)))
     return (by_row,)
+
+
+def _add_average(sums: Sums, row: int, column: int, block: Array) -> Floats:
+    sums.column_agree = sums.column_square
+    by_row, by_column = squares(block, by_column=len(sums.column_square) > 0)
+    put(sums.square, row, by_row)
+    put(sums.column_square, column, by_column)
+    return by_row
 
 
 def add_squares(
@@ -189,11 +204,11 @@ def add_squares(
     """Adds a block of squared gradients, (block - less) x scale, and of a buffer of updates if there is one. Returns
     the buffer's squares by row."""
     block = parts[0]
-    if less:  # as it was stored
-        block = np.subtract(block, block.dtype.type(less), dtype=np.float64)
+    if less:
+        block = np.subtract(block, less, dtype=np.float64)
     put(sums.square, row, row_sums(block) * scale)
-    put_columns(sums.column_square, column, block, scale)
-    known = [squares(part)[1] for part in parts[1:]]
+    put(sums.column_square, column, scale * column_sums(block))
+    known = [row_squares(part) for part in parts[1:]]
     for by_row in known:
         put(sums.step, row, by_row)
     return None, *known
@@ -209,7 +224,7 @@ def add_row_means(sums: Sums, row: int, column: int, parts: Sequence[Array], col
 def add_ratio(sums: Sums, row: int, column: int, parts: Sequence[Array]) -> tuple[Floats | None, ...]:
     """Adds a block of Adamax's moments: the update is m / u; of the gradient's size only a maximum is kept."""
     step = np.divide(parts[0], parts[1], out=np.zeros_like(parts[0]), where=parts[1] > 0)
-    put(sums.step, row, squares(step)[1])
+    put(sums.step, row, row_squares(step))
     sums.square = np.full_like(sums.square, np.nan)
     return None, None
 
@@ -230,45 +245,44 @@ class Adam:
         """Adds a block of m, v, (AMSGrad) the largest v, and (coupled decay) the weight. Returns m's squares by row."""
         if self.decay:  # the decay's share is a difference of nearly equal numbers
             parts = [np.asarray(part, np.float64) for part in parts]
-        (m, v), bias = parts[:2], 1 - self.b1**self.count
-        square, by_row = squares(m, by_column=not self.decay)
+        (m, v), bias, scale = parts[:2], 1 - self.b1**self.count, 1 / (1 - self.b2**self.count)
+        columns = len(sums.column_square) > 0
+        by_row, by_column = squares(m, by_column=columns and not self.decay)
         put(sums.raw, row, by_row / bias**2)
-        put(sums.square, row, row_sums(v) / (1 - self.b2**self.count))
-        put_columns(sums.column_square, column, v, 1 / (1 - self.b2**self.count))
-        step = self._step(sums, parts)
-        put(sums.step, row, row_sums(step * step))
+        put(sums.square, row, row_sums(v) * scale)
+        if columns:
+            put(sums.column_square, column, column_sums(v) * scale)
+        step, factor = self._step(sums, parts)
+        put(sums.step, row, row_squares(step) * factor**2)
         if self.decay:
-            square = (m / bias - self.decay * (parts[-1] + self.lr * step / (1 - self.b1))) ** 2
-            put(sums.agree, row, row_sums(square))
-            put_columns(sums.column_agree, column, square)
+            own = m / bias - self.decay * (parts[-1] + self.lr * factor / (1 - self.b1) * step)
+            by_own_row, by_column = squares(own, by_column=columns)
+            put(sums.agree, row, by_own_row)
+            put(sums.column_agree, column, by_column)
         else:
-            put(sums.agree, row, by_row / bias**2)
-            put_columns(sums.column_agree, column, square, 1 / bias**2)
+            sums.agree = sums.raw
+            put(sums.column_agree, column, by_column / bias**2)
         return (by_row, *[None for _ in parts[1:]])
 
-    def _step(self, sums: Sums, parts: Sequence[Array]) -> Array:
-        """The last update at a learning rate of 1; counts the entries of v that eps outweighs."""
+    def _step(self, sums: Sums, parts: Sequence[Array]) -> tuple[Array, float]:
+        """The last update at a learning rate of 1, and a number that it is still to be multiplied with; counts the
+        entries of v that eps outweighs."""
         bias1, bias2 = 1 - self.b1**self.count, 1 - self.b2**self.count
         lowest = self.eps**2 * bias2
         if parts[1].min() < lowest:
-            sums.below_eps += int(np.count_nonzero((parts[1] > 0) & (parts[1] < lowest)))
+            sums.below_eps += int(np.count_nonzero(parts[1] < lowest) - np.count_nonzero(parts[1] <= 0))
         root = np.sqrt(parts[2 if self.largest else 1])
-        root *= bias1 / math.sqrt(bias2)
-        root += bias1 * self.eps
+        factor = math.sqrt(bias2) / bias1
         if self.eps > 0:
-            return np.divide(parts[0], root, out=root)
-        return np.divide(parts[0], root, out=np.zeros_like(root), where=root > 0)
+            root += self.eps * math.sqrt(bias2)
+            return np.divide(parts[0], root, out=root), factor
+        return np.divide(parts[0], root, out=np.zeros_like(root), where=root > 0), factor
 
 
 def put(into: Floats, first: int, sums: Floats) -> None:
-    """Adds sums by row from the row `first` on; all to the one number if `into` has no more."""
+    """Adds sums by row (by column) from the place `first` on; all to the one number if `into` has no more, none if it
+    is empty."""
     if len(into) == 1:
         into[0] += sums.sum()
-    else:
+    elif len(into):
         into[first : first + len(sums)] += sums
-
-
-def put_columns(into: Floats, first: int, block: Array, scale: float = 1.0) -> None:
-    """Adds a block's sums by column from the column `first` on, unless they are not kept."""
-    if len(into):
-        into[first : first + block.shape[1]] += scale * column_sums(block)

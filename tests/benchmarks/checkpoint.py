@@ -1,10 +1,10 @@
 """How fast and in how much memory a file is looked at: python tests/benchmarks/checkpoint.py [GIGABYTES] [KIND ...]
 
-Writes a checkpoint of that size (default 1) of each kind: weights in float32, bfloat16 and float16, and "adam" (float32
-weights with Adam's two moments). Then, each in a process of its own and all on the same warm file: reading the bytes
-(8 MB at a time); our one pass over all numbers, with one thread and with two; every probe that needs nothing but the
-file; torch.load with a plain loop of statistics; and WeightWatcher, if it is installed. Prints seconds, GB/s, times the
-raw reading (the best of three taken beside each) and the largest size of the process.
+Writes a checkpoint of that size (default 1) of each kind: weights in float32, bfloat16, float16 and float8_e4m3fn, and
+"adam" (float32 weights with Adam's two moments). Then, each in a process of its own and all on the same warm file:
+reading the bytes (8 MB at a time); our one pass over all numbers, with one thread and with two; every probe that needs
+nothing but the file; torch.load with a plain loop of statistics; and WeightWatcher, if it is installed. Prints seconds,
+GB/s, times the raw reading (the best of three taken beside each) and the largest size of the process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the worker does
 
 WIDTH = 2048
-KINDS = ("float32", "bfloat16", "float16", "adam")
+KINDS = ("float32", "bfloat16", "float16", "float8_e4m3fn", "adam")
 WAYS = ("ours, 1 thread", "ours, 2 threads", "all probes", "torch.load + loop", "WeightWatcher")
 
 

@@ -101,13 +101,13 @@ def test_a_rate_of_zero_at_the_end_of_a_schedule_is_no_fault(train):
 def test_fresh_layers_are_told_from_trained_ones(train):
     torch.manual_seed(0)
     trained: Trained = train(mlp(), adam(1e-3), steps=30)
-    weight = discover([trained.folder]).last.tensors["2.weight"]
-    assert untrained("2.weight", weight) is False
+    last = discover([trained.folder]).last
+    assert untrained(last, last.tensors["2.weight"]) is False
     with torch.no_grad():
         trained.model[2].reset_parameters()
     torch.save({"model": trained.model.state_dict()}, trained.folder / "fresh.pt")
     fresh = next(c for c in discover([trained.folder]).checkpoints if c.path.name == "fresh.pt")
-    assert untrained("2.weight", fresh.tensors["2.weight"]) is True
+    assert untrained(fresh, fresh.tensors["2.weight"]) is True
 
 
 def test_a_net_that_died_at_a_high_rate_is_not_told_to_raise_it(tmp_path):

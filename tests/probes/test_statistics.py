@@ -1,14 +1,14 @@
 """One pass over a checkpoint: the same numbers as a naive computation, and no byte read twice."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from trained import Trained, mlp
 
+from probes.describe import describe
 from probes.discover import discover
-from probes.readers.checkpoints.lazy import LazyTensor
+from probes.readers.checkpoints.span import Opened
 from probes.registry import load, probes
 from probes.saved import statistics
 
@@ -65,28 +65,59 @@ def test_entries_that_are_not_finite_are_counted_and_left_out_of_the_sums(tmp_pa
     assert not statistics.of(last).finite
 
 
+class Images(nn.Module):
+    """A convolution over images with batch normalisation, and a classifier, on flat inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4))
+
+    def forward(self, x):
+        return self.body(x[:, :16].reshape(-1, 1, 4, 4))
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adam-l2"])
-def test_no_probe_reads_again_what_another_has_read(train, optimizer, monkeypatch):
-    """Except where two checkpoints are compared entry by entry, so here is one, and but for probes that need matrices
-    whole (these are bounded by their work, which is far more than reading) or one vector again."""
+@pytest.mark.parametrize("net", [mlp, Images])
+def test_no_byte_of_a_checkpoint_is_read_twice_by_all_probes_together(train, optimizer, net, monkeypatch):
+    """Where there is one checkpoint: two are compared entry by entry after both were read."""
     torch.manual_seed(0)
-    run: Trained = train(mlp(), MAKERS[optimizer], steps=180)
+    run: Trained = train(net(), MAKERS[optimizer], steps=180)
     for early in sorted(run.folder.glob("*.pt"))[:-1]:
         early.unlink()
+    (run.folder / "model.py").write_text("from torch import nn\nact = nn.ReLU()\n")  # so that bounds are asked for
     artifacts = discover([run.folder])
-    read: Counter[tuple[str, int]] = Counter()
-    true_read = LazyTensor._read
+    last = artifacts.last
+    read = np.zeros(last.path.stat().st_size, int)
+    true_fill = Opened.fill
 
-    def counted(self, first, count, room=None):
-        read[self.storage.key, first] += 1
-        return true_read(self, first, count, room)
+    def counted(self, start, into):
+        read[start : start + len(into)] += self.path == last.path
+        true_fill(self, start, into)
 
-    monkeypatch.setattr(LazyTensor, "_read", counted)
-    again = {"spectrum", "first-layer-filters", "duplicate-units", "prior-collapse"}
-    for probe in set(probes()) - again:
-        load(probe)(artifacts, lambda fraction, text="": None)
-    assert len(read) == 3 * len(artifacts.last.tensors)  # the weights and Adam's two moments
-    assert set(read.values()) == {1}
+    monkeypatch.setattr(Opened, "fill", counted)
+    describe(artifacts)
+    for name, probe in probes().items():
+        if probe.cost == "file":
+            load(name)(artifacts, lambda fraction, text="": None)
+    assert read.max() == 1
+    floats = [t for t in last.tensors.values() if t.dtype == "float32"]
+    state = [t for p in last.optimizer.parameters for t in (p.slots["exp_avg"], p.slots["exp_avg_sq"])]
+    counters = [t for t in last.tensors.values() if t.dtype == "int64"]
+    assert read.sum() == sum(t.numel * t.itemsize for t in floats + state + counters)
+
+
+def test_tensors_are_kept_whole_up_to_a_bound_the_smallest_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "MOST_KEPT", 4 * 150)
+    weights = {"large.weight": torch.randn(10, 10), "small.weight": torch.randn(10, 10).T[:7]}
+    torch.save(weights, tmp_path / "weights.pt")
+    tensors = discover([tmp_path]).last.tensors
+    kept = statistics.of(discover([tmp_path]).last)
+    kept.keep(tensors.values())
+    assert kept.held(tensors["large.weight"]) is tensors["large.weight"]
+    held = kept.held(tensors["small.weight"])
+    assert held is not tensors["small.weight"]
+    assert np.array_equal(held.array(), weights["small.weight"].numpy())
+    assert kept.values(tensors["small.weight"]).norm == pytest.approx(float(weights["small.weight"].norm()))
 
 
 def test_what_was_gathered_is_forgotten_when_asked(train):

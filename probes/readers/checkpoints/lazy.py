@@ -137,6 +137,20 @@ class LazyTensor:
         """The same numbers under another name."""
         return replace(self, name=name)
 
+    @property
+    def codes(self) -> LazyTensor:
+        """The same bits as unsigned integers."""
+        return replace(self, dtype=f"uint{8 * self.itemsize}")
+
+    def loaded(self) -> LazyTensor:
+        """The same tensor with its stored numbers in memory. Raises Unreadable."""
+        self._check()
+        count = _reach(self.shape, self.strides) if self.numel else 0
+        numbers = np.empty(count * self.itemsize, np.uint8)
+        self.storage.span.fill(self.offset * self.itemsize, numbers.data)
+        span = Span(self.storage.span.path, 0, len(numbers), numbers.data.toreadonly())
+        return replace(self, storage=replace(self.storage, span=span), offset=0)
+
     def array(self) -> Array:
         """The whole tensor; see `artifacts.Tensor`. Raises Unreadable."""
         if self.numel == 0:
@@ -173,11 +187,15 @@ class LazyTensor:
         """
         if self.numel == 0:
             return
+        contiguous = self.contiguous
+        if contiguous and self.numel <= most:
+            yield 0, 0, self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
+            return
         room = self._room(most)
         for start, shape in _cut(self.shape, self.strides, most):
             first = self.offset + sum(at * stride for at, stride in zip(start, self.strides, strict=True))
             flat = self._read(first, _reach(shape, self.strides), room)
-            numbers = flat.reshape(shape) if self.contiguous else _strided(flat, shape, self.strides)
+            numbers = flat.reshape(shape) if contiguous else _strided(flat, shape, self.strides)
             row, column, *_ = *start, 0, 0
             rows, columns, *_ = *shape, 1, 1
             yield row, column, numbers.reshape(rows, columns, -1)
@@ -188,8 +206,11 @@ class LazyTensor:
         return np.empty(count, NUMPY[self.dtype]), wide
 
     def _read(self, first: int, count: int, room: Room | None = None) -> Array:
-        """Numbers of the storage as they count; in the arrays of `room` if it is given."""
+        """Numbers of the storage as they count; in the arrays of `room` if it is given, or where they lie in memory."""
         self._check()
+        memory = self.storage.span.data
+        if isinstance(memory, memoryview) and not self.storage.swap:
+            return decode(np.frombuffer(memory, NUMPY[self.dtype], count, first * self.itemsize), self.dtype)
         raw, wide = room if room is not None else (np.empty(count, NUMPY[self.dtype]), None)
         numbers = raw[:count]
         self.storage.span.fill(first * numbers.itemsize, numbers.view(np.uint8).data)

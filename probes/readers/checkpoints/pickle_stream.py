@@ -67,10 +67,10 @@ def read_pickle(
         Unreadable: for anything that is not a complete, well-formed pickle within the budgets.
     """
     machine = _Machine(builders, persistent)
-    steps = machine.steps()
+    steps, next_bytes = machine.steps(), file.read
     try:
         for count in itertools.count():
-            code = file.read(1)
+            code = next_bytes(1)
             if code == b".":
                 return machine.stack.pop(), list(machine.refused)
             if count + machine.copied > MOST_WORK:

@@ -70,7 +70,7 @@ class Span:
     path: Path
     start: int
     length: int
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
     file: Opened | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class Span:
         length = self.length - start if length is None else length
         inner = self.part(start, length)  # refuses a length that does not fit before anything is allocated
         if inner.data is not None:
-            return inner.data
+            return bytes(inner.data)
         numbers = bytearray(length)
         inner.fill(0, memoryview(numbers))
         return bytes(numbers)

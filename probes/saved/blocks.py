@@ -160,5 +160,3 @@ def _products(a: Array, b: Array) -> Array:
     """Over the last dimension; NumPy before 2.0 has the slower way only."""
     found: Array = np.vecdot(a, b) if hasattr(np, "vecdot") else np.einsum("...i,...i->...", a, b)
     return found
-
-

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...artifacts import Array, Checkpoint, Tensor
 from ...errors import Unreadable
 from .library_tensor import LibraryTensor
@@ -61,7 +63,8 @@ def _told(found: dict[str, Tensor]) -> tuple[str, ...]:
 def _rows(decode: Callable[..., Array], item: Any, path: str, first: int = 0, last: int | None = None) -> Array:
     """Rows of a tensor, decoded: the file is mapped, and a row is a whole number of blocks. Raises Unreadable."""
     try:
-        return decode(item.data[first:last], item.tensor_type)
+        with np.errstate(all="ignore"):  # blocks of NaN are for the probes to tell
+            return decode(item.data[first:last], item.tensor_type)
     except (NotImplementedError, ValueError) as error:
         why = f"{item.tensor_type.name} is not decoded by the gguf package ({str(error)[:60]})"
         raise Unreadable(why, path, "convert it to another type") from error

@@ -45,6 +45,7 @@ import numpy as np
 
 from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..finding import Cell, Curve, Finding, Measure, Plot, Table, Verdict
+from ..memory import settle
 from ..saved import spectra, statistics
 from ..saved.layers import Layer, called, depth, fan_in
 from ..saved.spectra import Spectrum
@@ -56,8 +57,8 @@ COST = "file"
 MOST_WORK = 1e11
 MOST_BYTES = 1 << 28
 """Of all the matrices, as they are stored: they are kept in memory."""
-MOST_THREADS, SHARED = 4, 1e7
-"""Matrices of less work are not worth a thread."""
+MOST_THREADS, SHARED = 4, 2e8
+"""Matrices of less work (a few milliseconds) are not worth a thread: handing the interpreter over takes as long."""
 LOW = 0.1
 LEAST = 8
 LARGE = 6.0
@@ -116,6 +117,7 @@ def look(
     Args:
         held: gives a tensor's copy in memory, if there is one.
     """
+    settle()
     costs = [spectra.work(layer.weight) for layer in layers]
     chosen = within(layers, budget)
     spent = sum(costs[i] for i in chosen)
@@ -135,6 +137,7 @@ def look(
 
 def within(layers: tuple[Layer, ...], budget: float = MOST_WORK) -> list[int]:
     """The places of the layers that are computed, the cheapest first."""
+    settle()
     costs = [spectra.work(layer.weight) for layer in layers]
     chosen, spent, size = [], 0.0, 0
     for i in sorted(range(len(layers)), key=lambda i: (costs[i], i * GOLDEN % 1)):

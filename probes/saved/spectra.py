@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -148,10 +149,9 @@ def _gram(matrix: Array) -> Floats:
     """The products of its columns (of its rows if these are fewer), block by block."""
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     small = tall.shape[1]
-    found, step = np.zeros((small, small)), max(1, BLOCK // (8 * small))
-    for first in range(0, len(tall), step):
-        block = tall[first : first + step].astype(np.float64)
-        found += block.T @ block
+    step = max(1, BLOCK // (8 * small))
+    blocks = (tall[first : first + step].astype(np.float64) for first in range(0, len(tall), step))
+    found: Floats = reduce(np.add, (block.T @ block for block in blocks))
     return found
 
 

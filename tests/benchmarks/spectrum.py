@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in our worker; for both, since they share this process
 
@@ -35,6 +36,8 @@ from probes.discover import discover
 from probes.saved.layers import depth
 
 torch.set_num_threads(1)
+TIMES = 3
+T = TypeVar("T")
 
 
 def convolutions() -> nn.Module:
@@ -76,18 +79,25 @@ def bare(path: Path) -> nn.Module:
     return nn.Sequential(*made)
 
 
+def best(work: Callable[[], T]) -> tuple[float, T]:
+    """The shortest of some times in seconds (the first pays for memory that nobody has touched), and the result."""
+    times, found = [], None
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        found = work()
+        times.append(time.perf_counter() - start)
+    assert found is not None
+    return min(times), found
+
+
 def compare(name: str, model: nn.Module, watcher: Any) -> tuple[float, float]:
     """Prints one line; returns both times."""
     with tempfile.TemporaryDirectory() as folder:
         torch.save(model.state_dict(), Path(folder) / "weights.pt")
         with contextlib.redirect_stdout(io.StringIO()):
-            start = time.perf_counter()
-            table = watcher(model=model).analyze()
-            theirs = time.perf_counter() - start
+            theirs, table = best(lambda: watcher(model=model).analyze())
         last = discover([Path(folder)]).last
-        start = time.perf_counter()
-        seen = look(depth(last) if last else (), lambda fraction, text="": None, budget=1e15)
-        ours = time.perf_counter() - start
+        ours, seen = best(lambda: look(depth(last) if last else (), lambda fraction, text="": None, budget=1e15))
     alphas = {str(row.name): float(row.alpha) for row in table.itertuples()}
     apart = [
         abs(s.found.tail.alpha / alphas[s.layer.name] - 1)

@@ -117,6 +117,7 @@ READERS = {"ours": ours, "plain loop": plain_loop, "polars": by_polars, "tensorb
 
 def measure(reader: str, path: Path) -> None:
     """One reading, in this process: seconds, growth in MB, what was found."""
+    sys.setswitchinterval(5e-4)  # as the worker does
     if reader in ("polars", "tensorboard"):
         importlib.import_module(reader)
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
@@ -129,7 +130,7 @@ def measure(reader: str, path: Path) -> None:
 
 
 def compare(name: str, path: Path, other: str, aim: str) -> None:
-    """Our reader against another, best of two readings each."""
+    """Our reader against another, best of three readings each."""
     size = path.stat().st_size / 1e6
     best = {}
     for reader in ("ours", other):
@@ -137,7 +138,7 @@ def compare(name: str, path: Path, other: str, aim: str) -> None:
             print(f"{name:12} {reader:12} is not installed: no comparison", flush=True)
             continue
         command = [sys.executable, "-W", "ignore", __file__, "--measure", reader, str(path)]
-        runs = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(2)]
+        runs = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(3)]
         best[reader] = min(runs)
         seconds, grown, what = best[reader]
         print(f"{name:12} {reader:12} {seconds:8.2f} s {size / seconds:8.0f} MB/s {grown:+8.0f} MB  {what}", flush=True)

@@ -18,7 +18,7 @@ from .table import is_blank
 
 MOST_ROWS = 5_000_000
 """Rows that are kept; 40 MB a column."""
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 """Bytes read at a time: with fewer, two threads spend their time on handing the interpreter to each other."""
 LONGEST = 16 << 20
 """Bytes of a line."""

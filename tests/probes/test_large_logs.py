@@ -93,6 +93,15 @@ def test_a_table(tmp_path: Path, delimiter: str, end: str) -> None:
     assert same(read_large_csv(path), read_csv(path, text))
 
 
+def test_cells_with_blanks_percent_signs_and_words_for_no_number(tmp_path: Path) -> None:
+    cells = ["0.5", " 0.25", "98.5 %", "98.5%", "nan", "-NaN", "inf", "-inf", "None", "null", "NA", "", " ", "-", "5 s"]
+    table = [f"{i}, {i / 7:.3f} ,{cells[i % len(cells)]},{'a word' if i % 3 else 'x'}, {i // 9}" for i in range(600)]
+    text = "\n".join(["step, train_loss,val_loss,note, epoch", *table])
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    assert same(read_large_csv(path), read_csv(path, text))
+
+
 def test_decimal_commas(tmp_path: Path) -> None:
     text = "epoch;train loss;val loss\n" + "".join(f"{i};{1 / (i + 1):.4f};0,5\n".replace(".", ",") for i in range(300))
     path = tmp_path / "log.csv"

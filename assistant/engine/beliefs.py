@@ -124,7 +124,13 @@ def beliefs(
     suspects = [e for e in diagnoses if state[e.id] == "suspected" and not describes(entries, e.id)]
     follow: dict[Status, set[str]] = {"confirmed": brought_about(confirmed)}
     follow["suspected"] = follow["confirmed"] | brought_about(suspects)
-    return sorted(found, key=lambda b: (order[b.status], -weight(b, b.id in follow.get(b.status, set())), b.id))
+
+    def place(belief: Belief) -> tuple[int, bool, float, str]:
+        caused = belief.id in follow.get(belief.status, set())
+        only_describes = caused and describes(entries, belief.id)  # its cause says more, however sure it is
+        return order[belief.status], only_describes, -weight(belief, caused), belief.id
+
+    return sorted(found, key=place)
 
 
 def brought_about(causes: Iterable[Entry]) -> set[str]:

@@ -106,3 +106,13 @@ def test_a_suspected_consequence_stands_behind_its_suspected_cause(world: World)
 
     assert order("exploding", "dead-relu") == ["exploding", "dead-relu"]
     assert order("dead-relu", "exploding") == ["dead-relu", "exploding"]
+
+
+def test_what_only_describes_a_run_stands_behind_its_cause_however_sure_it_is(world: World) -> None:
+    many = {
+        f"cause-{i}": replace(world.entries["exploding"], id=f"cause-{i}", leads_to=("dead-relu",)) for i in range(8)
+    }
+    twice = ("dead-relu", "confirmed", "proved", "weights"), ("dead-relu", "confirmed", "proved", "batch")
+    found = [Found(finding("a", *twice)), Found(finding("b", ("cause-0", "confirmed", "inferred", "curves")))]
+    order = beliefs({**world.entries, **many}, world.symptoms, Session(tuple(found)), world.weights)
+    assert [b.id for b in order][:2] == ["cause-0", "dead-relu"]

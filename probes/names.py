@@ -269,6 +269,8 @@ def canonical(raw: str, split: str | None = None) -> str:
         return _LLM_C[raw.strip()]
     said = split_of(raw)
     found = words(raw)
+    if len(found) > 1 and found[0] in ("step", "batch"):  # step_loss, as loss_step
+        found = (*found[1:], found[0])
     per_step = bool(found) and found[-1] in ("step", "batch") and len(found) > 1
     rest = [w for w in (found[:-1] if per_step else found) if w not in _SPLIT_OF]
     metric = _metric(rest)

@@ -88,6 +88,17 @@ def catalyst() -> Style:
 
 
 @style
+def diffusers() -> Style:
+    text = "Steps:   0%|          | 0/60 [00:00<?, ?it/s]"
+    for e, train, *_ in ROWS:
+        for loss in (train + 1, train):  # it is drawn twice a step
+            text += (
+                f"\rSteps:  {10 * e}%|█         | {10 * e}/60 [00:1{e}<01:00,  1.00it/s, lr=1e-5, step_loss={loss:.3f}]"
+            )
+    return Style(text + "\n", {"train/loss_step": TRAIN, "lr": [1e-5] * COUNT}, {"lr": [10, 20, 30, 40, 50]})
+
+
+@style
 def json_with_the_splits_deep_inside() -> Style:
     def record(e: int, train: float, val: float, right: float, val_right: float) -> str:
         metrics = {"train": {"loss": train, "acc": right}, "val": {"loss": val, "acc": val_right}}

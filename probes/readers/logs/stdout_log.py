@@ -23,7 +23,7 @@ from .printed_table import printed_tables
 from .scripts import parse
 from .stdout_axis import Point, axis_of
 from .stdout_lines import Line, parse_line, phase, telling
-from .stdout_text import counted_lines, lines_of
+from .stdout_text import bar_lines, counted_lines, lines_of
 
 CONTEXT = 300
 """Lines for which an epoch that was announced stays valid."""
@@ -65,7 +65,7 @@ def read_stdout(path: Path, text: str) -> Log | None:
         if series := read(lines):
             return Log(path, "stdout", tuple(series))
     counted = _repeating(path, lines, text) or _repeating(path, counted_lines(lines), text)
-    return counted or _repeating(path, lines, text, without_axis=True)
+    return counted or _repeating(path, bar_lines(text), text) or _repeating(path, lines, text, without_axis=True)
 
 
 def read_blank_tables(path: Path, text: str) -> Log | None:

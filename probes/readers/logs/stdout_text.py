@@ -19,6 +19,7 @@ _POINT_NUMBER = re.compile(r"[:=\s][-+]?\d+\.\d+")
 _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^\d.,]|$))")
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
+_BAR_STATE = re.compile(r"\|\s*(\d+)/(\d+) \[[^\]\r\n]*?/\w+, ([^\]\r\n]*=[^\]\r\n]*)\]")
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
 _COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
@@ -105,6 +106,20 @@ def counted_lines(lines: list[str]) -> list[str]:
     counts = [count for count, _ in found]
     rises = len(counts) > 2 and all(a < b for a, b in pairwise(counts))
     return [f"epoch {count}: {rest}" for count, rest in found] if rises else []
+
+
+def bar_lines(text: str) -> list[str]:
+    """What one bar said on its way ("Steps: 3%| | 31/1000 [00:10<05:20, lr=1e-5, step_loss=0.31]"), a line a step.
+
+    For logs that are nothing but such a bar; empty where several run, since which counts what is not known then.
+    """
+    said: dict[int, str] = {}
+    totals = set()
+    for state in _BAR_STATE.finditer(text):
+        totals.add(state[2])
+        said[int(state[1])] = state[3]
+    rises = list(said) == sorted(said)
+    return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 and rises else []
 
 
 def _last_states(line: str) -> list[str]:

@@ -138,6 +138,8 @@ def outcome(artifacts: Artifacts) -> Outcome:
     if val is None:
         val_log, val = _first(logs, "test/loss")
     train_log, train = _first(logs, "train/loss", val, val_log)
+    if train is None:
+        train_log, train = _first(logs, "train/loss_step", val, val_log)
     home = train_log or val_log
     train_accuracy = _first(logs, "train/accuracy", val, home)
     val_accuracy = _first(logs, "val/accuracy", None, home)
@@ -154,7 +156,7 @@ def outcome(artifacts: Artifacts) -> Outcome:
 
 
 def _has_loss(log: Log) -> bool:
-    return any(len(s.y) > 1 for s in log.series if s.name in ("train/loss", "val/loss"))
+    return any(len(s.y) > 1 for s in log.series if s.name in ("train/loss", "val/loss", "train/loss_step"))
 
 
 def _worth(log: Log) -> tuple[bool, int]:

@@ -10,7 +10,8 @@ import numpy as np
 from .artifacts import Floats, Tensor
 from .splits import DataSet
 
-WIDEST = 1 << 16
+WIDEST = 1 << 20
+"""Numbers in one sample, beyond which no sums by column are kept."""
 
 
 @dataclass(frozen=True, slots=True)

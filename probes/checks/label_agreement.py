@@ -12,9 +12,9 @@ Formula
 Thresholds and sources
     bad-labels: z above 3 (by chance once in 700) and a gap above 5 points, while means and spreads of the columns
     agree (median shift below 0.2, ratio of spreads 0.8 to 1.25): suspected; above 5 and 10 points: confirmed, for the
-    labels differ where the inputs do not. A gap the other way is suspected at most. Ruled out never: labels that are equally wrong in both
-    parts agree equally. Nearest neighbours withstand a good deal of wrong labels (Cover and Hart 1967; Wilson 1972
-    removes labels that 3 neighbours outvote); the thresholds are our own.
+    labels differ where the inputs do not. A gap the other way is suspected at most. Ruled out never: labels that are
+    equally wrong in both parts agree equally. Nearest neighbours withstand a good deal of wrong labels (Cover and
+    Hart 1967; Wilson 1972 removes labels that 3 neighbours outvote); the thresholds are our own.
 
 Reads
     Data files (.npy, .npz, tensors saved by torch) with named parts and class labels; at most 2,000 samples a part.

@@ -162,5 +162,4 @@ def _drops(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
     if name not in {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}:
         return False
     rate = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
-    training = kwargs.get("training", kwargs.get("train", args[2] if len(args) > 2 else True))
-    return float(rate) > 0 and bool(training)
+    return float(rate) > 0 and bool(kwargs.get("training", args[2] if len(args) > 2 else True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,23 +68,33 @@ def data_sets(paths: Sequence[Path]) -> list[DataSet]:
         named = list(_named(path))
         several = len({split for split, _, _ in named}) > 1
         for split, role, array in named:
-            found[(path, "") if several else (path.parent, path.suffix)][split].setdefault(role, (array, path))
+            found[_home(path, several)][split].setdefault(role, (array, path))
     sets = (DataSet(tuple(_parts(splits))) for splits in found.values())
     return [each for each in sets if each.parts]
 
 
+def _home(path: Path, several: bool) -> tuple[Path, str]:
+    """What the parts of one data set have in common: the file, else the folder (of train/ and val/) and the format."""
+    if several:
+        return path, ""
+    by_folder = _of(_words(path.stem), _WORDS) is None and path.parent.name.lower() in _WORDS
+    return path.parent.parent if by_folder else path.parent, path.suffix
+
+
 def _named(path: Path) -> Iterator[tuple[str, str, LazyTensor]]:
-    """(split, role, array) of a file's arrays; tuples are inputs and targets in this order."""
+    """(split, role, array) of a file's arrays; pairs without names are inputs and targets in this order."""
     try:
         leaves = [(name, a) for name, a in arrays(path) if a.shape and a.fault is None]
     except Unreadable:
         return
-    for position, (name, array) in enumerate(leaves):
-        words, outer = _words(name), _words(path.stem)
-        split = _of(words, _WORDS) or _of(outer, _WORDS)
+    outer, pairs = _words(path.stem), Counter(name.rpartition(".")[0] for name, _ in leaves)
+    for name, array in leaves:
+        words = _words(name)
+        split = _of(words, _WORDS) or _of(outer, _WORDS) or _WORDS.get(path.parent.name.lower())
         role = _of(words, _ROLES) or (_of(outer, _ROLES) if len(leaves) == 1 else None)
-        if role is None and (not words or words[-1].isdigit()) and len(leaves) <= 2:
-            role = ("inputs", "targets")[position]
+        if role is None and pairs[name.rpartition(".")[0]] <= 2:
+            last = name.rpartition(".")[2]
+            role = {"": "inputs", "0": "inputs", "1": "targets"}.get(last, "inputs" if last in SPLITS else None)
         if split and role:
             yield split, role, array
 

@@ -19,12 +19,13 @@ import torch.nn.functional as F
 from torch import nn
 
 class Forgetful(nn.Module):
-    def __init__(self):
+    def __init__(self, **told):
         super().__init__()
+        self.told = told
         self.first, self.last = nn.Linear(16, 64), nn.Linear(64, 4)
 
     def forward(self, x):
-        return self.last(F.dropout(self.first(x).relu(), 0.5))
+        return self.last(F.dropout(self.first(x).relu(), 0.5, **self.told))
 
 def build_model():
     return MODEL
@@ -106,6 +107,11 @@ def test_dropout_that_does_not_follow_the_mode_is_seen_in_its_call(tmp_path):
     found = probe(tmp_path, "Forgetful()")
     assert said(found) == [("train-eval-mode", "confirmed")]
     assert "training=self.training" in found.verdicts[0].because
+
+
+def test_dropout_that_was_told_to_drop_may_be_meant_so(tmp_path):
+    found = probe(tmp_path, "Forgetful(training=True)")
+    assert said(found) == [("train-eval-mode", "suspected")]
 
 
 def test_a_log_that_is_neither_mode_is_inconclusive(tmp_path):

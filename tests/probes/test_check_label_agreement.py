@@ -1,4 +1,4 @@
-"""Labels against their neighbours: noise in training alone, in both parts, and none."""
+"""Labels against what all other samples foretell: noise in training alone, in both parts, and none."""
 
 from pathlib import Path
 
@@ -55,6 +55,13 @@ def test_copies_do_not_count_as_agreement(tmp_path, data):
     noisy = redrawn(y[:1100], 0.4)
     found = probe(tmp_path, np.r_[x[:1100], x[:1100]], np.r_[noisy, noisy], x[:300], noisy[:300])
     assert found.status == "could-not-check"
+
+
+def test_an_oversampled_rare_class_is_not_taken_for_wrong_labels(tmp_path, data):
+    x, y = data
+    order = np.random.default_rng(1).permutation(np.r_[np.arange(1600), np.repeat(np.flatnonzero(y == 3), 3)])
+    found = probe(tmp_path, x[order[:1500]], y[order[:1500]], x[order[1500:]], y[order[1500:]])
+    assert found.verdicts == ()
 
 
 def test_validation_of_another_kind_is_not_held_against_the_labels(tmp_path, data):

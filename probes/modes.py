@@ -131,10 +131,22 @@ def differ(target: Target, model: Any, inputs: Any) -> bool:
         torch.manual_seed(0)
         with torch.no_grad():
             outputs.append(forward(target, copy.deepcopy(model).train(train), inputs))
-    one, other = outputs
-    if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
-        return any(m.__class__.__name__.startswith(("Dropout", "BatchNorm")) for m in model.modules())
-    return one.shape != other.shape or not torch.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)
+    one, other = (list(_leaves(each)) for each in outputs)
+    return len(one) != len(other) or any(
+        a.shape != b.shape or not torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """The tensors in nested tuples, lists and dicts."""
+    import torch
+
+    if isinstance(node, torch.Tensor):
+        yield node
+    elif isinstance(node, dict | list | tuple):
+        for inner in node.values() if isinstance(node, dict) else node:
+            yield from _leaves(inner)
 
 
 def always_dropping(target: Target, model: Any, inputs: Any) -> str | None:

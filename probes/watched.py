@@ -13,6 +13,7 @@ from typing import Any
 from .errors import Unreadable
 from .target import Target, forward, theirs
 
+FAILED = "loss_fn failed"
 KEPT = 16
 """Squashing calls whose tensors are held: what becomes of the outputs is decided at the end of a model."""
 
@@ -80,7 +81,10 @@ class Watched:
 
 
 def watch(target: Target, model: Any, inputs: Any, targets: Any) -> Watched:
-    """Run the model and the loss once. Raises Unreadable if the forward pass fails; a loss that fails is recorded."""
+    """Run the model and the loss once; a loss that fails is recorded.
+
+    Raises Unreadable if the forward pass fails or the loss is no number.
+    """
     import torch
 
     model = model.eval()
@@ -93,7 +97,9 @@ def watch(target: Target, model: Any, inputs: Any, targets: Any) -> Watched:
             inside, calls, loss = _calls(lambda: value(target, outputs, targets), inside, calls)
             error = ""
         except Unreadable as failed:
-            loss, error = None, failed.what.removeprefix("loss_fn failed (").removesuffix(")")
+            if not failed.what.startswith(FAILED):
+                raise
+            loss, error = None, failed.what.removeprefix(FAILED + " (").removesuffix(")")
     return Watched(outputs, targets, loss, error, before, inside, calls)
 
 

@@ -192,3 +192,9 @@ def test_a_loss_that_ignores_its_targets_or_draws_random_numbers_is_not_judged(t
     noisy = "lambda o, t, calls=[]: (o.squeeze() - t).square().mean() * (calls.append(0) or len(calls))"
     for loss in (noisy, "lambda o, t: (o + 0 * t).square().mean()", "lambda o, t: o.sum() * 0 + 1"):
         assert said(probe(tmp_path, "nn.Linear(5, 1)", loss, "(normal(32, 5), normal(32))")) == {}
+
+
+def test_a_loss_that_is_no_tensor_is_not_blamed_on_its_outputs(tmp_path):
+    found = probe(tmp_path, "nn.Linear(5, 1)", "lambda o, t: 3.0", "(normal(32, 5), normal(32))")
+    assert found.status == "could-not-check"
+    assert "returned no number" in found.needs

@@ -186,7 +186,8 @@ def judge(found: Overlap) -> list[Verdict]:
     because += f", {found.same:.0%} of them with the same target" if found.same < 1 else ""
     because += f"; {found.repeats:.1%} of the training rows repeat one another"
     if found.near is not None:
-        because += f", and {found.near:.3g} times as many pairs agree if a column is left out"
+        more = "no more" if found.near <= COPIES else f"{found.near:.3g} times as many"
+        because += f", and {more} pairs agree if a column is left out"
     level: Judgement = "inconclusive"
     if found.copied and found.same >= 0.5:
         reached = [name for name, (share, rows) in _LEVELS if found.share >= share and found.distinct >= rows]
@@ -216,7 +217,7 @@ def _labels(found: Overlap) -> list[Verdict]:
 
 
 def _measures(found: Overlap) -> list[Measure]:
-    where = f"{found.train.path.name}, {found.held_out.path.name}"
+    where = ", ".join(dict.fromkeys((found.train.path.name, found.held_out.path.name)))
     measures = [
         Measure("held-out rows in training", found.shared, "", f"> {CONFIRMED[0]:.0%} of {found.rows}", where),
         Measure("the same after rounding to 6 digits", found.rounded, where=where),

@@ -11,11 +11,7 @@ from typing import Any
 
 from ..artifacts import Artifacts, Checkpoint
 from ..errors import Unreadable
-from ..readers.checkpoints.archive import Archive
-from ..readers.checkpoints.lazy import LazyTensor
-from ..readers.checkpoints.numpy_archive import read_npz
-from ..readers.checkpoints.span import Span
-from ..readers.checkpoints.torch_zip import is_torch, read_torch_zip
+from ..readers.arrays import arrays
 
 TRAIN = re.compile(r"(^|[^a-z])(tr|train|training)([^a-z]|$)")
 COUNT = re.compile(r"^(n|num|number_of|count)_?(train|training)(_?(samples|examples|rows|images|data|set))?$")
@@ -70,32 +66,10 @@ def _settings(value: Any, depth: int = 0) -> Iterator[tuple[str, int]]:
 def _rows(path: Path) -> int | None:
     """Rows of the training arrays in a data file: the first dimension that most of them share."""
     try:
-        arrays = list(_arrays(path))
-    except (Unreadable, OSError, *_MALFORMED):
+        found = arrays(path)
+    except Unreadable:
         return None
     if not TRAIN.search(path.stem.lower()):
-        arrays = [(name, tensor) for name, tensor in arrays if TRAIN.search(name.lower())]
-    rows = Counter(tensor.shape[0] for _, tensor in arrays if tensor.shape)
+        found = [(name, tensor) for name, tensor in found if TRAIN.search(name.lower())]
+    rows = Counter(tensor.shape[0] for _, tensor in found if tensor.shape)
     return rows.most_common(1)[0][0] if rows else None
-
-
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-
-
-def _arrays(path: Path) -> Iterator[tuple[str, LazyTensor]]:
-    span = Span(path, 0, path.stat().st_size)
-    if span.read(0, min(4, span.length)) != b"PK\x03\x04":
-        return
-    archive = Archive(span)
-    if is_torch(archive):
-        yield from _leaves("", read_torch_zip(archive)[0])
-    else:
-        yield from read_npz(archive)[0].items()
-
-
-def _leaves(name: str, node: Any, depth: int = 0) -> Iterator[tuple[str, LazyTensor]]:
-    if isinstance(node, LazyTensor):
-        yield name, node
-    elif depth < DEEPEST and isinstance(node, dict | list | tuple):
-        for key, inner in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from _leaves(f"{name}.{key}", inner, depth + 1)

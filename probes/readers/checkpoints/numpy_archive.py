@@ -43,6 +43,11 @@ def read_npz(archive: Archive) -> tuple[dict[str, LazyTensor], list[str]]:
     return found, unread
 
 
+def read_npy(span: Span) -> LazyTensor | None:
+    """The array of one .npy file; None if it holds no numbers. Raises Unreadable."""
+    return _array(span, str(span.path))
+
+
 def _array(span: Span, where: str) -> LazyTensor | None:
     head = span.read(0, min(span.length, 12))
     if head[:6] != b"\x93NUMPY":

@@ -21,6 +21,9 @@ Thresholds and sources
     copied before the split; repeats within training alone may be oversampling, and are told only.
     bad-labels: suspected if at least 1 % of the training rows, and 5, have a copy with another target.
 
+Evidence
+    measured: rows that are equal, counted. inferred: that nothing leaks where no rows are equal.
+
 Reads
     Data files (.npy, .npz, tensors saved by torch) with two named parts: x_train and x_val, train.pt and val.pt.
 

@@ -23,6 +23,10 @@ Thresholds and sources
     data-leakage: suspected if one column has eta^2 of 0.9 or more (two classes 6 standard deviations apart), or a
     squared correlation of 0.999, while the median of the others is below 0.25. The other thresholds are our own.
 
+Evidence
+    proved: counts of values that are not finite. measured: means, spreads and class shares against each other and
+    against the log. inferred: scales and single columns that look too large, or too good.
+
 Reads
     Data files (.npy, .npz, tensors saved by torch) with named parts; tensors rather than raw arrays where both are
     there. The log's losses and validation accuracy.
@@ -191,7 +195,7 @@ def judge_scale(data: Data, known: Outcome) -> list[Verdict]:
         return []
     because = f"the columns of {data.train.path.name} have an RMS of {largest:.3g} (largest) and {median:.3g} (median)"
     because += ", and the run has not learned"
-    return [Verdict("unscaled-inputs", "suspected", "measured", because, "data")]
+    return [Verdict("unscaled-inputs", "suspected", "inferred", because, "data")]
 
 
 def judge_classes(data: Data, known: Outcome) -> list[Verdict]:
@@ -224,7 +228,7 @@ def judge_leak(data: Data) -> list[Verdict]:
         return []
     because = f"column {best} (from 0) explains {top:.1%} of the target by itself, the median column {rest:.1%}"
     because += ": check that it is known before the target is"
-    return [Verdict("data-leakage", "suspected", "measured", because, "data")]
+    return [Verdict("data-leakage", "suspected", "inferred", because, "data")]
 
 
 def _measures(data: Data) -> list[Measure]:

@@ -20,6 +20,9 @@ Thresholds and sources
     without this fault |z| was at most 1.5, in 200 simulated ones (with up to half of the labels redrawn in both parts)
     at most 2.9.
 
+Evidence
+    inferred: a classifier of our own stands for what can be foretold at all.
+
 Reads
     Data files (.npy, .npz, tensors saved by torch) with named parts and class labels; at most 1,500 samples a part.
 
@@ -182,4 +185,4 @@ def judge(found: Agreement) -> Verdict:
         because += f", no more than the largest class has ({found.chance:.1%}): that says nothing here"
     else:
         because += ": labels that are equally wrong in both would look the same"
-    return Verdict("bad-labels", level, "measured", because, "data")
+    return Verdict("bad-labels", level, "inferred", because, "data")

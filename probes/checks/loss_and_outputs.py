@@ -21,6 +21,10 @@ Thresholds and sources
     probabilities, range of targets): confirmed, measured. Logarithms of probabilities before cross_entropy are
     harmless and no fault.
 
+Evidence
+    proved: a loss of broadcast shapes that no permutation of the targets changes. measured: what the calls of the
+    losses were given, and how the loss answers to permutations.
+
 Reads
     The target file (it is run): the model with the weights of the latest finite checkpoint, one batch, the loss.
 

@@ -49,6 +49,8 @@ COST = "file"
 CONFIRMED, SUSPECTED = (0.05, 5), (0.01, 3)
 """Share of the validation rows, and number of different rows, that are in both."""
 CONFLICTS = (0.01, 5)
+MEMORISED = 256
+"""Rows: so few that serve as both parts may do so on purpose."""
 COPIES, COLUMNS = 1.05, 8
 MOST = 1 << 28
 """Numbers in one split beyond which the files are not hashed."""
@@ -195,6 +197,8 @@ def judge(found: Overlap) -> list[Verdict]:
     if found.copied and found.same >= 0.5:
         reached = [name for name, (share, rows) in _LEVELS if found.share >= share and found.distinct >= rows]
         level = reached[0] if reached else "inconclusive"
+        if reached and found.rows <= MEMORISED and found.rows == found.train.inputs.shape[0] == found.shared:
+            level, because = "suspected", because + "; all of them, as when a few samples are to be memorised,"
         because += ": they are copies" if reached else ": too few to move a score"
     else:
         because += ": coincidences of values that repeat by nature" if found.same >= 0.5 else ": not the same samples"

@@ -230,6 +230,21 @@ def test_running_means_of_a_large_log_are_those_at_the_end_of_each_epoch(tmp_pat
     assert loss is not None and loss.series[0].y.tolist() == [8.299, 7.299, 6.299, 5.299, 4.299]
 
 
+def test_a_printed_log_that_is_thinned_keeps_an_even_share_of_all_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stdout_blocks, "MOST_CELLS", 0)
+    monkeypatch.setattr(stdout_blocks, "LEAST_ROWS", 1000)
+    r = random.Random(0)
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"step {i} loss {2 + r.random():.4f} lr 0.001\n" for i in range(6000)))
+    found = read_large_stdout(path)
+    assert found is not None
+    loss = found.get("train/loss")
+    assert loss is not None and 700 < len(loss.y) < 1600 and loss.x[-1] == 5999
+    assert "only one row in" in found.warnings[0]
+
+
 def test_a_large_text_is_no_log(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("".join(f"In the year {i} there was no loss of {i % 7} sheep.\n" for i in range(2000)))

@@ -24,7 +24,8 @@ from .text import decode
 SHARE = 500
 """Lines of one shape in the copy, once there are twice as many."""
 MOST_COPY = 4000
-MOST_CELLS = 40_000_000
+MOST_CELLS, LEAST_ROWS = 40_000_000, 100_000
+"""Numbers of one shape that are kept, and lines of it in any case."""
 RARE = 0.05
 _RANDOM = 0.05
 """A number that falls in fewer lines than this is a counter; where it falls, an epoch ends."""
@@ -63,14 +64,14 @@ class _Copy:
 
     def __init__(self) -> None:
         self.shapes: list[_Shape] = []
-        self.edges: dict[int, bytes] = {}
+        self.edges: dict[int, tuple[int, bytes]] = {}
         self.every = 1
 
     def learn(self, template: Template, line: bytes) -> _Shape | None:
         width = len(template.literals) - 1
         if width == 0 or len(line) > 2000:
             return None
-        shape = _Shape(template, Growing(width, max(100_000, MOST_CELLS // width)))
+        shape = _Shape(template, Growing(width, max(LEAST_ROWS, MOST_CELLS // width)))
         self.shapes.append(shape)
         return shape
 
@@ -88,8 +89,11 @@ class _Copy:
             while len(shape.copied) > 2 * SHARE:
                 shape.copied = dict(list(shape.copied.items())[::2])
                 shape.every *= 2
+        owners = np.full(lines.count, -1)
+        for found in lines.matched:
+            owners[found.lines] = self.shapes.index(found.plan)
         for place in np.flatnonzero(edges)[:: self.every].tolist():
-            self.edges[place + first] = lines.line(place)
+            self.edges[place + first] = int(owners[place]), lines.line(place)
         while len(self.edges) > MOST_COPY:
             self.edges = dict(list(self.edges.items())[::2])
             self.every *= 2
@@ -110,7 +114,7 @@ class _Copy:
 
     def text(self, path: Path) -> str:
         """The copy, in the order of the file."""
-        chosen = dict(self.edges)
+        chosen = {row: line for row, (_, line) in self.edges.items()}
         for shape in self.shapes:
             chosen |= shape.copied
             if shape.last is not None:
@@ -160,10 +164,17 @@ def _last_states(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The numbers of one shape: of all lines, and which of these lines are in the copy."""
+    """The numbers of one shape.
+
+    Args:
+        columns: of all its lines that were kept.
+        copied: which of these are in the copy.
+        kept: which of its lines in the copy are among them; all, unless the table was thinned.
+    """
 
     columns: list[Floats]
     copied: Flags
+    kept: Flags
 
 
 def _completed(log: Log, copy: _Copy) -> Log:
@@ -195,16 +206,17 @@ def _narrow(log: Log, copy: _Copy) -> None:
         if shape.plan:
             shape.template.wanted[:] = [i in shape.plan for i in range(shape.table.width)]
             rows, columns = shape.table.take()
-            shape.table = Growing(len(shape.plan), max(100_000, MOST_CELLS // len(shape.plan)))
+            shape.table = Growing(len(shape.plan), max(LEAST_ROWS, MOST_CELLS // len(shape.plan)))
             shape.table.add(rows, [columns[i] for i in shape.plan])
 
 
 def _numbers(shape: _Shape, copy: _Copy) -> _Numbers:
     last = () if shape.last is None else (shape.last[0],)
+    own = (row for row, (owner, _) in copy.edges.items() if copy.shapes[owner] is shape and owner >= 0)
     rows, columns = shape.table.whole()
-    copied = np.array(sorted({*shape.copied, *copy.edges, *last}), float)
+    copied = np.array(sorted({*shape.copied, *own, *last}), float)
     order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
-    return _Numbers([c[order] for c in columns], np.isin(rows[order], copied))
+    return _Numbers([c[order] for c in columns], np.isin(rows[order], copied), np.isin(copied, rows))
 
 
 def _full(series: Series, table: _Numbers) -> Series:
@@ -215,7 +227,7 @@ def _full(series: Series, table: _Numbers) -> Series:
     columns = [table.columns[i] for i in places]
     if series.x_name == "row":
         return replace(series, x=np.arange(len(columns[0]), dtype=float), y=columns[0])
-    same = np.array_equal(columns[1][table.copied], series.x)
+    same = np.array_equal(columns[1][table.copied], series.x[table.kept])
     x = columns[1] if same else columns[1] + columns[2] / columns[3]
     epoch = columns[2] if same and len(columns) > 2 else None
     return replace(series, x=x, y=columns[0], epoch=epoch)
@@ -223,16 +235,16 @@ def _full(series: Series, table: _Numbers) -> Series:
 
 def _used(series: Series, table: _Numbers) -> tuple[int, ...]:
     """Which numbers of the lines make a curve: y; then x and the epoch, or three that make a fraction of an epoch."""
-    if len(series.y) != np.count_nonzero(table.copied):
+    if len(series.y) != len(table.kept) or not table.kept.any():
         return ()
-    y = _place(series.y, table)
+    y = _place(series.y[table.kept], table)
     if y is None or series.x_name == "row":
         return () if y is None else (y,)
-    x = _place(series.x, table)
+    x = _place(series.x[table.kept], table)
     if x is None:
-        parts = _fraction(series.x, table)
+        parts = _fraction(series.x[table.kept], table)
         return (y, *parts) if parts else ()
-    epoch = None if series.epoch is None else _place(series.epoch, table)
+    epoch = None if series.epoch is None else _place(series.epoch[table.kept], table)
     return (y, x) if epoch is None else (y, x, epoch)
 
 

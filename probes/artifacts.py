@@ -207,7 +207,7 @@ class Artifacts:
     """Everything that was found.
 
     `checkpoints` are in training order (by step, then epoch, then numbers in the name). `target` is set only when the
-    person asked for their code to be run (`probes.target` loads it); `target_candidate` is a file that looks like one.
+    person asked for their code to be run (`model.target` loads it); `target_candidate` is a file that looks like one.
     """
 
     checkpoints: tuple[Checkpoint, ...] = ()

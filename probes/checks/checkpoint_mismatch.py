@@ -29,9 +29,9 @@ from dataclasses import dataclass
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
+from ..model.target import fit, load_target
 from ..saved import counts
 from ..saved.layers import strip
-from ..target import fit, load_target
 
 NEEDS = ("checkpoint",)
 SPEAKS_TO = ("checkpoint-mismatch",)

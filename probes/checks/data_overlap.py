@@ -39,9 +39,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Artifacts, Progress
+from ..data.rows import Prints, busiest, fingerprints, joined
+from ..data.splits import DataSet, Part, data_sets
 from ..finding import Finding, Judgement, Measure, Verdict
-from ..rows import Prints, busiest, fingerprints, joined
-from ..splits import DataSet, Part, data_sets
 
 NEEDS = ("data",)
 SPEAKS_TO = ("data-leakage", "duplicate-data", "bad-labels")

@@ -43,11 +43,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Array, Artifacts, Floats, Progress
-from ..columns import Columns, columns, nearest_to_the_model
+from ..data.columns import Columns, columns, nearest_to_the_model
+from ..data.splits import DataSet, Part, data_sets
 from ..finding import Finding, Judgement, Measure, Verdict
 from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
-from ..splits import DataSet, Part, data_sets
 
 NEEDS = ("data",)
 SPEAKS_TO = ("missing-values", "preprocessing-mismatch", "unscaled-inputs", "class-imbalance", "data-leakage")

@@ -51,13 +51,13 @@ from dataclasses import dataclass
 from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..model.target import Silence, batch, fit, load_target, silences, wanted
 from ..saved import layers, moments, statistics
 from ..saved.bounds import Proof, proofs, reads
 from ..saved.firing import Normed, behind_batch_norm
 from ..saved.layers import called
 from ..saved.starved import Starved, blamed, starved
 from ..series.outcome import outcome
-from ..target import Silence, batch, fit, load_target, silences, wanted
 
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("dead-relu", "saturated-activations")

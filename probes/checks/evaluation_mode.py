@@ -43,11 +43,11 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Series
 from ..errors import Unreadable
 from ..finding import Finding, Judgement, Measure, Table, Verdict
-from ..modes import Modes, Samples, always_dropping, differ, modes, samples
+from ..model.modes import Modes, Samples, always_dropping, differ, modes, samples
+from ..model.target import Target, batch, fit, load_target, wanted
 from ..saved import statistics
 from ..series.outcome import outcome
 from ..series.places import place, written
-from ..target import Target, batch, fit, load_target, wanted
 
 NEEDS = ("target",)
 SPEAKS_TO = ("train-eval-mode",)

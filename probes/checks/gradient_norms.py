@@ -49,11 +49,11 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..model.target import Backward, backward, batch, fit, load_target, wanted
 from ..saved import moments, statistics
 from ..saved.layers import Layer, called, depth
 from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
-from ..target import Backward, backward, batch, fit, load_target, wanted
 
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("vanishing-gradients", "exploding-gradients", "frozen-parameters", "numerical-instability")

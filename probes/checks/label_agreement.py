@@ -40,9 +40,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..artifacts import Artifacts, Floats, Progress
-from ..columns import nearest_to_the_model
+from ..data.columns import nearest_to_the_model
+from ..data.splits import Part, data_sets
 from ..finding import Finding, Judgement, Measure, Verdict
-from ..splits import Part, data_sets
 
 NEEDS = ("data",)
 SPEAKS_TO = ("bad-labels",)

@@ -41,9 +41,9 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
+from ..model.target import Target, batch, fit, forward, load_target, seed, theirs, wanted
 from ..saved import moments
 from ..series.outcome import Outcome, outcome
-from ..target import Target, batch, fit, forward, load_target, seed, theirs, wanted
 
 NEEDS = ("target",)
 SPEAKS_TO = ("learning-rate-too-high", "learning-rate-too-low")

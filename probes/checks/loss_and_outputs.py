@@ -40,12 +40,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..artifacts import Artifacts, Progress
-from ..contracts import Breach, are_shares, breach, squash_of
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Verdict
+from ..model.contracts import Breach, are_shares, breach, squash_of
+from ..model.target import Target, batch, fit, load_target, wanted
+from ..model.watched import Watched, value, watch
 from ..saved import statistics
-from ..target import Target, batch, fit, load_target, wanted
-from ..watched import Watched, value, watch
 
 NEEDS = ("target",)
 SPEAKS_TO = ("loss-output-mismatch", "silent-broadcasting")

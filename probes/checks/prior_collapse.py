@@ -38,10 +38,10 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Floats, Progress, Tensor
 from ..errors import Unreadable
 from ..finding import Finding, Measure, Table, Verdict
+from ..model.target import Outputs, outputs, wanted
 from ..saved import statistics
 from ..saved.layers import Layer, called, depth, fan_in
 from ..series.outcome import Outcome, outcome
-from ..target import Outputs, outputs, wanted
 
 NEEDS = ("checkpoint", "target")
 SPEAKS_TO = ("collapsed-output", "class-imbalance")

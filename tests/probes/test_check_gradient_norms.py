@@ -89,7 +89,7 @@ def test_a_finite_loss_with_a_gradient_that_is_not_names_the_loss_code(tmp_path)
 
 
 def test_the_running_statistics_of_a_model_stay_as_they_are(tmp_path):
-    from probes.target import backward, batch, fit, load_target
+    from probes.model.target import backward, batch, fit, load_target
 
     loaded = load_target(target(tmp_path, "nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))"))
     model = fit(loaded, None).model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from probes.splits import data_sets
+from probes.data.splits import data_sets
 
 X, Y = np.zeros((10, 3), "f4"), np.zeros(10, "i8")
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from .artifacts import Floats, Tensor
+from ..artifacts import Floats, Tensor
 
 Prints = npt.NDArray[np.uint64]
 DIGITS = 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .artifacts import Floats, Tensor
+from ..artifacts import Floats, Tensor
 from .splits import DataSet
 
 WIDEST = 1 << 20

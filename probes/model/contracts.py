@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .finding import Judgement
+from ..finding import Judgement
 from .watched import LossCall, Squash, Watched, same
 
 FUSED = {"cross_entropy": "softmax", "binary_cross_entropy_with_logits": "sigmoid"}

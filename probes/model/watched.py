@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import Unreadable
+from ..errors import Unreadable
 from .target import Target, forward, theirs
 
 FAILED = "loss_fn failed"

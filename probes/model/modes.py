@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .artifacts import Artifacts, Floats
-from .errors import Unreadable
-from .splits import Part, data_sets
+from ..artifacts import Artifacts, Floats
+from ..data.splits import Part, data_sets
+from ..errors import Unreadable
 from .target import Target, forward, theirs
 
 SLOWEST = 0.5

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .artifacts import Artifacts, Checkpoint, Floats
-from .errors import Unreadable
-from .saved import statistics
-from .saved.layers import strip
+from ..artifacts import Artifacts, Checkpoint, Floats
+from ..errors import Unreadable
+from ..saved import statistics
+from ..saved.layers import strip
 
 SEED = 0
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import Unreadable
-from .readers.arrays import arrays
-from .readers.checkpoints.lazy import LazyTensor
+from ..errors import Unreadable
+from ..readers.arrays import arrays
+from ..readers.checkpoints.lazy import LazyTensor
 
 SPLITS = {
     "train": ("tr", "train", "training", "trn"),

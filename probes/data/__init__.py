@@ -1,0 +1,1 @@
+"""A person's data files: their splits, rows and columns."""

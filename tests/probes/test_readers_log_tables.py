@@ -69,3 +69,15 @@ def test_the_losses_of_two_networks_are_not_taken_for_one_with_units(tmp_path: P
     path = tmp_path / "gan.csv"
     path.write_text("epoch,loss (G),loss (D)\n" + rows("{i},{a},{b}"))
     assert "train/loss" not in {s.name for s in read_log(path).series}
+
+
+def test_a_split_before_every_name_is_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,val - loss,val - acc\n" + rows("{i},{b},{d}"))
+    assert {s.name: s.y.tolist() for s in read_log(path).series} == {"val/loss": VAL, "val/accuracy": VAL_RIGHT}
+
+
+def test_a_whole_number_beyond_all_floats_is_infinite_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"loss": [[0, 2.0], [1, 10**400], [2, 1.0]]}))
+    assert read_log(path).series[0].y.tolist() == [2.0, float("inf"), 1.0]

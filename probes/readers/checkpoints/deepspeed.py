@@ -180,18 +180,19 @@ def _told(cut: int, parts: int) -> list[str]:
 
 def _frozen(heads: list[dict[Any, Any]], stage: int) -> dict[str, LazyTensor]:
     """The weights that are not trained: whole in the first model file, or (stage 3) a run in each rank's."""
-    tables = [head.get("frozen_param_fragments") for head in heads]
+    tables = [table for head in heads if isinstance(table := head.get("frozen_param_fragments"), dict)]
     shapes = heads[0].get("frozen_param_shapes")
-    if not isinstance(shapes, dict) or not all(isinstance(table, dict) for table in tables):
+    if not isinstance(shapes, dict) or len(tables) < len(heads):
         return {}
     found: dict[str, LazyTensor] = {}
-    held = {str(i): {n: t for n, t in table.items() if isinstance(t, LazyTensor)} for i, table in enumerate(tables)}  # type: ignore[union-attr]
+    held = {str(i): {n: t for n, t in table.items() if isinstance(t, LazyTensor)} for i, table in enumerate(tables)}
     Bundle(held).limit_views()
     for name, shape in _shapes(shapes).items():
-        runs = [table.get(name) for table in (tables if stage == 3 else tables[:1]) if isinstance(table, dict)]
-        if not all(isinstance(run, LazyTensor) and run.contiguous and not run.fault for run in runs):
+        runs = [table.get(name) for table in (tables if stage == 3 else tables[:1])]
+        whole = [run for run in runs if isinstance(run, LazyTensor) and run.contiguous and not run.fault]
+        if len(whole) < len(runs):
             continue
-        flat = [tensor(r.storage, (r.numel,), (1,), r.offset, r.dtype) for r in runs]  # type: ignore[union-attr]
+        flat = [tensor(r.storage, (r.numel,), (1,), r.offset, r.dtype) for r in whole]
         found[name] = _joined(name, shape, cut(flat, 0, math.prod(shape)))
     return found
 

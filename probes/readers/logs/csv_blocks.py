@@ -89,7 +89,8 @@ def _layout(head: bytes) -> _Layout | None:
     for delimiter, rows in tables("\n".join(texts)):
         columns, words = columns_of(rows[0], rows[1:])
         long = by_name(Path("log"), rows[0], rows[1:]) is not None
-        if delimiter == " " or long or says_run(rows[0]) or any(w.lower() in KIND_KEYS for w in words):
+        joined = any(name not in texts[start] for name in rows[0])  # from two rows
+        if joined or delimiter == " " or long or says_run(rows[0]) or any(w.lower() in KIND_KEYS for w in words):
             return None
         if is_training_log(columns, words):
             used = [i for i, name in enumerate(rows[0]) if name not in words]

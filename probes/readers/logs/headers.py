@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...names import axis
+from ...names import axis, split_of
 
 RANGE = ("__MIN", "__MAX")
 """Ends of W&B's names for the range of a curve that was sampled down: they are no curves of their own."""
@@ -26,7 +26,8 @@ def plain_names(names: Sequence[str]) -> list[str]:
     """What each of the names is to be understood as, in their order."""
     short = any(re.search(r"(?<![a-z])tr(?![a-z])", name, re.I) for name in names)
     runs = [_RUN.fullmatch(name) for name in names if axis(name) is None]
-    shared = len({run[1] for run in runs if run}) == 1 and all(runs)
+    said = {run[1] for run in runs if run}
+    shared = len(said) == 1 and all(runs) and not any(map(split_of, said))
     found = []
     for name in names:
         if shared and (run := _RUN.fullmatch(name)):

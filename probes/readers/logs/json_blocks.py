@@ -22,10 +22,9 @@ from .json_lines import (
     kind_of,
     record_of,
     spoilt,
-    value_of,
 )
 from .line_templates import Shapes, Template, filled, slots
-from .table import BLANK, Cell, Column, is_training_log, series_of
+from .table import BLANK, Cell, Column, is_training_log, series_of, value_of
 
 _SENTINEL = 7_000_000_000_000_000
 _PART = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?|-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?')

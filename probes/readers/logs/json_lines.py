@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ from ...artifacts import Log
 from ...names import axis, split_of, words
 from .json_points import point_series
 from .long_form import by_name
-from .table import Cell, Column, is_training_log, number, series_of
+from .table import Column, is_training_log, series_of, value_of
 
 DEEPEST = 4
 MOST_NESTED = 3
@@ -95,17 +94,6 @@ def record_of(line: str | bytes) -> Record | None:
 def spoilt(bad: int) -> tuple[str, ...]:
     """The sentence about lines in the midst of a file that are no records."""
     return (f"{bad} lines are no JSON objects and were left out.",) if bad else ()
-
-
-def value_of(value: Any) -> Cell:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
-    return number(value) if isinstance(value, str) else None
 
 
 def _trainer_state(path: Path, history: list[Any]) -> Log | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...artifacts import Series
-from .table import Cell, Column, is_training_log, number, series_of
+from .table import Cell, Column, is_training_log, series_of, value_of
 
 _PLACES = ("steps", "step", "x", "epochs", "epoch", "iterations", "iters")
 _VALUES = ("values", "value", "y", "vals")
@@ -30,20 +30,12 @@ def _points(key: str, value: Any) -> Iterator[Points]:
         x = next((k for k in _PLACES if _all_numbers(value.get(k))), None)
         y = next((k for k in _VALUES if _all_numbers(value.get(k))), None)
         if x is not None and y is not None and len(value[x]) == len(value[y]):
-            yield "epoch" if x.startswith("epoch") else "step", [*map(_cell, value[x])], [*map(_cell, value[y])]
+            yield "epoch" if x.startswith("epoch") else "step", [*map(value_of, value[x])], [*map(value_of, value[y])]
     elif isinstance(value, list) and len(value) > 1 and all(_all_numbers(row) for row in value):
         widths = {len(row) for row in value}
         if widths <= {2} or widths <= {3}:  # the third is TensorBoard's wall time, which comes first
-            yield "step", [_cell(row[-2]) for row in value], [_cell(row[-1]) for row in value]
+            yield "step", [value_of(row[-2]) for row in value], [value_of(row[-1]) for row in value]
 
 
 def _all_numbers(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(_cell(v) is not None for v in value)
-
-
-def _cell(value: Any) -> Cell:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    return number(value) if isinstance(value, str) else None
+    return isinstance(value, list) and bool(value) and all(value_of(v) is not None for v in value)

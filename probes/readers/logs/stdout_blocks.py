@@ -35,7 +35,7 @@ _CLOCK = frozenset([b":", b"-"])
 _STATES = re.compile(rb"[^\r\n]*\r(?=[^\r\n]*[^\s][^\r\n]*\r[^\r\n]*\S)")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Shape:
     """All lines of one shape: their numbers, those that are in the copy, by line number, and the last."""
 
@@ -167,11 +167,12 @@ class _Numbers:
     """The numbers of one shape.
 
     Args:
-        columns: of all its lines that were kept.
+        rows: the numbers in the file of all its lines that were kept; `columns` are theirs.
         copied: which of these are in the copy.
         kept: which of its lines in the copy are among them; all, unless the table was thinned.
     """
 
+    rows: Floats
     columns: list[Floats]
     copied: Flags
     kept: Flags
@@ -216,7 +217,7 @@ def _numbers(shape: _Shape, copy: _Copy) -> _Numbers:
     rows, columns = shape.table.whole()
     copied = np.array(sorted({*shape.copied, *own, *last}), float)
     order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
-    return _Numbers([c[order] for c in columns], np.isin(rows[order], copied), np.isin(copied, rows))
+    return _Numbers(rows[order], [c[order] for c in columns], np.isin(rows[order], copied), np.isin(copied, rows))
 
 
 def _full(series: Series, table: _Numbers) -> Series:
@@ -226,7 +227,8 @@ def _full(series: Series, table: _Numbers) -> Series:
         return series
     columns = [table.columns[i] for i in places]
     if series.x_name == "row":
-        return replace(series, x=np.arange(len(columns[0]), dtype=float), y=columns[0])
+        counted = np.arange(len(columns[0]), dtype=float) if table.kept.all() else table.rows
+        return replace(series, x=counted, y=columns[0])
     same = np.array_equal(columns[1][table.copied], series.x[table.kept])
     x = columns[1] if same else columns[1] + columns[2] / columns[3]
     epoch = columns[2] if same and len(columns) > 2 else None

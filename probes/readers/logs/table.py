@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,18 @@ def number(text: str) -> float | None:
     if text.lower() in _SPECIAL:
         return _SPECIAL[text.lower()]
     return float(text.rstrip("%")) if len(text) < 400 and _NUMBER.match(text) else None
+
+
+def value_of(value: Any) -> Cell:
+    """A value of a JSON record; None if it is no number."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    return number(value) if isinstance(value, str) else None
 
 
 _OF_SAMPLES = """

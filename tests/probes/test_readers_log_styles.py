@@ -174,6 +174,7 @@ WHOLE = [n for n in TOOLS if n not in LATE]
 
 @quick
 @given(st.sampled_from(WHOLE), st.floats(0.3, 1))
+@example("tqdm_postfix", 0.5)
 def test_a_log_that_was_cut_gives_the_beginning_of_its_curves(tmp_path: Path, name: str, share: float) -> None:
     whole = STYLES[name]()
     data = whole.text.encode()

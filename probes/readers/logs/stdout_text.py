@@ -19,7 +19,7 @@ _POINT_NUMBER = re.compile(r"[:=\s][-+]?\d+\.\d+")
 _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^\d.,]|$))")
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
-_BAR_STATE = re.compile(r"\|\s*(\d+)/(\d+) \[[^\]\r\n]*?/\w+, ([^\]\r\n]*=[^\]\r\n]*)\]")
+_BAR_STATE = re.compile(r"([^\r\n|]*)\|[^\r\n|]*\|\s*(\d+)/(\d+) \[[^\]\r\n]*?/\w+, ([^\]\r\n]*=[^\]\r\n]*)\]")
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
 _COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
@@ -114,12 +114,14 @@ def bar_lines(text: str) -> list[str]:
     For logs that are nothing but such a bar; empty where several run, since which counts what is not known then.
     """
     said: dict[int, str] = {}
-    totals = set()
+    totals, last = set[str](), -1
     for state in _BAR_STATE.finditer(text):
-        totals.add(state[2])
-        said[int(state[1])] = state[3]
-    rises = list(said) == sorted(said)
-    return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 and rises else []
+        step = int(state[2])
+        if step < last or "epoch" in state[1].lower():  # a bar anew, or one of many
+            return []
+        totals.add(state[3])
+        said[step], last = state[4], step
+    return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
 
 
 def _last_states(line: str) -> list[str]:

@@ -582,6 +582,15 @@ def state_nested_deeply(folder: Path) -> Path:
 
 
 @attack
+def printed_lines_of_nothing_but_numbers(folder: Path) -> Path:
+    path = folder / "train.log"
+    path.write_text(
+        "loss: 1.0\n" + "".join((unit * 1500)[:4000] + "\n" for unit in ["0:", "1.", "1/", "a=1 ", "123,"] * 8)
+    )
+    return path
+
+
+@attack
 def pipe(folder: Path) -> Path:
     os.mkfifo(folder / "c.pt")
     return folder / "c.pt"

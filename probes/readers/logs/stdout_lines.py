@@ -16,7 +16,7 @@ _CLUTTER = re.compile(
     r"|\b\d+ days?, "
     r"|\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?: [AP]M)?\b"  # times and durations
     r"|\b[IWEF]\d{4} .{0,40}?\] "  # glog
-    r"|\S+\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
+    r"|\S{1,200}\.(?:py|pt|pth|ckpt|h5|hdf5|params|json|txt|log|bin|safetensors|tar)\S*"  # file names
 )
 _BAR = re.compile(
     r"\d{1,3}%\s?\|[^|A-Za-z:]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
@@ -29,7 +29,7 @@ _LEVEL = re.compile(r"\b(?:INFO|DEBUG|WARNING|ERROR)\b(?::[\w.]*:?)?|^\s*\[rank 
 _COUNTER = re.compile(r"\s*\[\s*\d+/\d+")
 _AT = re.compile(r"^(.*\b)(?:at|after|@)\s+(epoch|step|iteration|iter)s?$", re.I)
 _NUMBER = re.compile(
-    r"(?<![\w.@#])(?<![A-Za-z]-)([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity)\b)"
+    r"(?<![\w.@#])(?<![A-Za-z]-)([-+]?(?>\d+\.?\d*|\.\d+)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf|infinity)\b)"
     r"(%|[a-zA-Z/]+)?(?![\w.]*[A-Za-z_])",
     re.I,
 )
@@ -204,7 +204,7 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
             carry = at_axis[1]
             continue
         if _FOLLOWED.match(after) and not _axis(label):
-            carry = f"{label} {match[1]}"
+            carry = f"{label} {match[1]}"[-80:]
             continue
         total = (
             matches[place + 1]
@@ -268,7 +268,7 @@ def _store(
         elif total is not None and _value(total) > 0:
             line.part = value / _value(total)
     elif len(words(label)) <= 6 and kind is None:
-        name = "net loss" if re.search(r"train net output", text, re.I) and label.strip() == "loss" else label
+        name = "net loss" if label.strip() == "loss" and "train net output" in text.lower() else label
         line.values.append((name, split_of(label) or line.split, value))
         return name
     return None

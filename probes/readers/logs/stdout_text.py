@@ -19,7 +19,7 @@ _POINT_NUMBER = re.compile(r"[:=\s][-+]?\d+\.\d+")
 _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^\d.,]|$))")
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
-_BAR_STATE = re.compile(r"([^\r\n|]*)\|[^\r\n|]*\|\s*(\d+)/(\d+) \[[^\]\r\n]*?/\w+, ([^\]\r\n]*=[^\]\r\n]*)\]")
+_BAR_STATE = re.compile(r"\|[^|]*\|\s*(\d{1,18})/(\d{1,18}) \[[^\]/]*/\w{1,9}, ([^\]=]*=[^\]]*)\]")
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
 _COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
@@ -115,12 +115,14 @@ def bar_lines(text: str) -> list[str]:
     """
     said: dict[int, str] = {}
     totals, last = set[str](), -1
-    for state in _BAR_STATE.finditer(text):
-        step = int(state[2])
-        if step < last or "epoch" in state[1].lower():  # a bar anew, or one of many
+    for line in text.replace("\r", "\n").split("\n"):
+        if len(line) > LONGEST or not (state := _BAR_STATE.search(line)):
+            continue
+        step = int(state[1])
+        if step < last or "epoch" in line[: state.start()].lower():  # a bar anew, or one of many
             return []
-        totals.add(state[3])
-        said[step], last = state[4], step
+        totals.add(state[2])
+        said[step], last = state[3], step
     return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
 
 

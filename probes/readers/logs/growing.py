@@ -18,6 +18,8 @@ from .table import is_blank
 
 MOST_ROWS = 5_000_000
 """Rows that are kept; 40 MB a column."""
+LEAST_ROOM = 1 << 16
+"""Rows that there is room for from the start."""
 BLOCK = 2 << 20
 """Bytes read at a time: with fewer, two threads spend their time on handing the interpreter to each other."""
 LONGEST = 16 << 20
@@ -36,42 +38,44 @@ class Growing:
 
     def __init__(self, width: int, most: int = MOST_ROWS) -> None:
         self.width, self.every, self._most, self._count = width, 1, most, 0
-        self._parts: list[list[Floats]] = []
+        self._columns = [np.empty(0) for _ in range(width + 1)]
 
     def add(self, rows: Floats, columns: Sequence[Floats]) -> None:
         """Appends rows: their numbers in the file, and the cells of each column with BLANK for none."""
         part = [rows, *columns]
         if self.every > 1:
             part = _thinned(part, self.every)
-        self._parts.append(part)
-        self._count += len(part[0])
+        self._append(part)
         while self._count > self._most:
-            whole = _thinned(self._joined(), 2)
+            whole = _thinned([column[: self._count] for column in self._columns], 2)
             stuck = len(whole[0]) > 0.9 * self._count
-            self._parts, self._count, self.every = [whole], len(whole[0]), self.every * 2
+            self._count, self.every = 0, self.every * 2
+            self._append(whole)
             if stuck:
                 break
 
     def take(self) -> tuple[Floats, list[Floats]]:
         """The row numbers and the columns; the table is empty afterwards."""
-        whole = self._joined() if self._parts else [np.zeros(0)] * (self.width + 1)
-        self._parts, self._count = [], 0
-        return whole[0], whole[1:]
+        rows, columns = self.whole()
+        self._columns, self._count = [np.empty(0) for _ in self._columns], 0
+        return rows, columns
 
     def whole(self) -> tuple[Floats, list[Floats]]:
         """The row numbers and the columns so far, which the table keeps."""
-        rows, columns = self.take()
-        self._parts, self._count = [[rows, *columns]], len(rows)
+        rows, *columns = (column[: self._count] for column in self._columns)
         return rows, columns
 
-    def _joined(self) -> list[Floats]:
-        """Every column in one piece, with never more than one of them twice in memory."""
-        joined = []
-        for place in range(self.width + 1):
-            joined.append(np.concatenate([part[place] for part in self._parts]))
-            for part in self._parts:
-                part[place] = part[place][:0].copy()
-        return joined
+    def _append(self, part: list[Floats]) -> None:
+        """The columns lie apart from what is computed on the way and have room to spare: small arrays that are kept
+        among large ones that are not leave the C library with holes, and it then asks the system for more and more."""
+        end = self._count + len(part[0])
+        for place, cells in enumerate(part):
+            if end > len(self._columns[place]):
+                more = np.empty(max(LEAST_ROOM, min(4 * end, self._most + end)))
+                more[: self._count] = self._columns[place][: self._count]
+                self._columns[place] = more
+            self._columns[place][self._count : end] = cells
+        self._count = end
 
 
 def _thinned(columns: list[Floats], every: int) -> list[Floats]:

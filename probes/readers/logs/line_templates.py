@@ -51,6 +51,10 @@ class Template:
             if place == len(self.literals) - 1:
                 break
             wanted = not some or some[place]
+            following = self.literals[place + 1][:1]
+            if not wanted and (passed := _passed(block, begin, run, following)) is not None:
+                begin, run = passed, run + 1
+                continue
             values, begin, run, fine = read_numbers(block, begin, run, wanted=wanted)
             if not fine.all():
                 rows, begin, run, found = rows[fine], begin[fine], run[fine], [v[fine] for v in found]
@@ -71,6 +75,14 @@ def _same(block: Block, begin: Places, literal: bytes) -> Flags:
             word = words[:, i] if len(part) == 8 else words[:, i] & _MASKS[len(part)]
             same &= word == np.uint64(int.from_bytes(part, "little"))
     return same
+
+
+def _passed(block: Block, begin: Places, run: Places, following: bytes) -> Places | None:
+    """The places behind whole numbers of no interest; None unless all are whole, without a sign, and what is to follow
+    does so."""
+    behind = block.runs[run]
+    whole = following != b"" and bool((block.bytes[behind] == following[0]).all())
+    return behind if whole and bool((block.bytes[begin] - np.uint8(48) <= 9).all()) else None
 
 
 def slots(line: bytes) -> Iterator[tuple[int, int]]:

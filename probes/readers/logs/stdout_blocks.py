@@ -159,7 +159,7 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
 
 def _last_states(data: bytes) -> bytes:
     """Of a line that was written over many times, the last two states."""
-    return _STATES.sub(b"", data) if b"\r" in data.replace(b"\r\n", b"\n") else data
+    return _STATES.sub(b"", data) if b"\r" in data and b"\r" in data.replace(b"\r\n", b"\n") else data
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +216,13 @@ def _numbers(shape: _Shape, copy: _Copy) -> _Numbers:
     own = (row for row, (owner, _) in copy.edges.items() if copy.shapes[owner] is shape and owner >= 0)
     rows, columns = shape.table.whole()
     copied = np.array(sorted({*shape.copied, *own, *last}), float)
-    order = np.argsort(rows, kind="stable") if np.any(np.diff(rows) < 0) else slice(None)
-    return _Numbers(rows[order], [c[order] for c in columns], np.isin(rows[order], copied), np.isin(copied, rows))
+    if np.any(rows[1:] < rows[:-1]):
+        order = np.argsort(rows, kind="stable")
+        rows, columns = rows[order], [c[order] for c in columns]
+    places = np.minimum(np.searchsorted(rows, copied), len(rows) - 1)
+    kept, among = rows[places] == copied, np.zeros(len(rows), dtype=bool)
+    among[places[kept]] = True
+    return _Numbers(rows, columns, among, kept)
 
 
 def _full(series: Series, table: _Numbers) -> Series:

@@ -1,4 +1,5 @@
-"""Starts the worker: `PYTHON .../probes/boot.py --memory-mb N`. Not imported by anything.
+"""Starts the worker: `PYTHON .../probes/boot.py --memory-mb N`; with `--pieces` a process that reads pieces of a large
+log for it. Not imported by anything.
 
 This package is loaded under a private name and its folder is taken off the path first, so that a person's own modules
 called `probes`, `knowledge` or `assistant` load as theirs. The syntax stays old enough for any Python 3 to read it and
@@ -26,7 +27,6 @@ def missing() -> str:
 
 def main() -> None:
     """Loads the package under its private name and serves requests until stdin ends."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's own threads stand in each other's way on busy cores
     here = Path(__file__).resolve().parent
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != here]
     why = missing()
@@ -42,7 +42,10 @@ def main() -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
-    importlib.import_module(PACKAGE + ".worker").main(sys.argv[1:])
+    if sys.argv[1:] == ["--pieces"]:
+        importlib.import_module(PACKAGE + ".readers.logs.pieces").serve()
+    else:
+        importlib.import_module(PACKAGE + ".worker").main(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log
 from probes.discover import discover
-from probes.readers.logs import growing, stdout_blocks
+from probes.readers.logs import pieces, stdout_blocks
 from probes.readers.logs.csv_blocks import read_large_csv
 from probes.readers.logs.csv_log import read_csv
 from probes.readers.logs.growing import Growing
@@ -27,7 +28,7 @@ from probes.readers.logs.table import BLANK, is_blank
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growing, "BLOCK", 2000)
+    monkeypatch.setattr(pieces, "PIECE", 2000)
     monkeypatch.setattr(stdout_blocks, "SHARE", 50)
 
 
@@ -243,6 +244,63 @@ def test_a_printed_log_that_is_thinned_keeps_an_even_share_of_all_points(
     loss = found.get("train/loss")
     assert loss is not None and 700 < len(loss.y) < 1600 and loss.x[-1] == 5999
     assert "only one row in" in found.warnings[0]
+
+
+def large_logs(folder: Path) -> list[tuple[Path, str]]:
+    table = "\n".join(",".join(row) for row in [HEAD, *rows(1500)])
+    printed = "".join(PRINTED["rows"].format(e=i, a=2 / (i + 1), b=1 / (i + 1)) for i in range(2000))
+    texts = {"a.csv": table, "b.jsonl": "\n".join(records() * 2), "c.log": printed, "d.log": "\r\n" + printed}
+    for name, text in texts.items():
+        (folder / name).write_text(text, newline="")
+    return [(folder / name, text) for name, text in texts.items()]
+
+
+def reader_of(path: Path) -> Callable[[Path], Log | None]:
+    return {".csv": read_large_csv, ".jsonl": read_large_json, ".log": read_large_stdout}[path.suffix]
+
+
+def test_processes_that_read_pieces_find_what_is_found_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {path: reader_of(path)(path) for path, _ in large_logs(tmp_path)}
+    monkeypatch.setattr(pieces, "WORTH", 0)
+    monkeypatch.setattr(pieces, "_useful", lambda: 2)
+    bring, brought = pieces.Reader.made, []
+    monkeypatch.setattr(pieces.Reader, "made", lambda self: brought.append(made := bring(self)) or made)
+    for path, found in alone.items():
+        assert same(reader_of(path)(path), found)
+    assert len(brought) > 40 and None not in brought
+
+
+@pytest.mark.parametrize("ill", ["dead", "confused"])
+def test_what_such_a_process_does_not_bring_is_read_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ill: str
+) -> None:
+    monkeypatch.setattr(pieces, "WORTH", 0)
+    monkeypatch.setattr(pieces, "_useful", lambda: 2)
+    code = "" if ill == "dead" else "print('hello', flush=True); input()"
+    (tmp_path / "boot.py").write_text(code)
+    monkeypatch.setattr(pieces, "BOOT", tmp_path / "boot.py")
+    for path, text in large_logs(tmp_path)[:2]:
+        whole = read_csv(path, text) if path.suffix == ".csv" else read_json(path, text)
+        assert same(reader_of(path)(path), whole)
+
+
+def test_such_processes_end_when_the_reading_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "WORTH", 0)
+    monkeypatch.setattr(pieces, "_useful", lambda: 2)
+    started: list[pieces.Reader] = []
+    begin = pieces.Reader.__init__
+    monkeypatch.setattr(pieces.Reader, "__init__", lambda self, work: (started.append(self), begin(self, work))[1])
+
+    def progress(fraction: float, text: str = "") -> None:
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    path, _ = large_logs(tmp_path)[0]
+    with pytest.raises(KeyboardInterrupt):
+        read_large_csv(path, progress)
+    assert len(started) == 2 and all(reader.ended for reader in started)
 
 
 def test_a_large_text_is_no_log(tmp_path: Path) -> None:

@@ -1,21 +1,22 @@
-"""Large CSV files: read in blocks, the numbers of a whole column of a block at once. Says the same as `csv_log`."""
+"""Large CSV files: read in pieces, the numbers of a whole column of a piece at once. Says the same as `csv_log`."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...artifacts import Floats, Log, Progress
 from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
-from .growing import Growing, number_blocks, thinning
+from .growing import Growing, thinning
 from .json_lines import KIND_KEYS
 from .long_form import by_name, says_run
-from .numerals import AHEAD, BEHIND, Block, Flags, Places, read_numbers
+from .numerals import Block, Flags, Places, block_of, read_numbers
+from .pieces import made_of, pieces
 from .table import BLANK, MISSING, Column, is_training_log, number, series_of
 
 HEAD = 256 << 10
@@ -30,12 +31,11 @@ _SPECIALS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Layout:
-    """What the first rows say about the others.
+    """How rows are written, as the first ones say.
 
     Args:
-        begin: where the first row begins, in bytes.
         used: places of the columns that hold numbers.
         texts: cells of each used column that are words, so far.
     """
@@ -43,40 +43,41 @@ class _Layout:
     header: list[str]
     delimiter: str
     point: str
-    begin: int
     used: list[int]
-    words: list[str]
     texts: dict[int, int] = field(default_factory=dict)
 
 
 def read_large_csv(path: Path, progress: Progress | None = None) -> Log | None:
-    """The log in a large table, or None if it is none or not regular enough to be read in blocks."""
+    """The log in a large table, or None if it is none or not regular enough to be read in pieces."""
     with path.open("rb") as file:
-        layout = _layout(file.read(HEAD))
-        if layout is None:
+        if (read := _layout(file.read(HEAD))) is None:
             return None
-        table = Growing(len(layout.used))
-        file.seek(layout.begin)
-        rows = 0
-        for rows_of in number_blocks(file, progress, path, partial(_rows_of, layout=layout)):
-            if (found := _cells(rows_of, layout)) is None:
+        layout, begin, words = read
+        table, rows, texts = Growing(len(layout.used)), 0, dict.fromkeys(layout.used, 0)
+        given = {"header": layout.header, "delimiter": layout.delimiter, "point": layout.point, "used": layout.used}
+        parts = pieces(file, progress, path, begin)
+        for _, (said, found) in made_of(read_rows, lambda: given, parts, path.stat().st_size):
+            if "broken" in said:
                 return None
             table.add(np.arange(rows, rows + len(found[0]), dtype=float), found)
             rows += len(found[0])
+            for place, count in said["texts"]:
+                texts[place] += count
     numbers, cells = table.take()
     columns = []
     for place, column in zip(layout.used, cells, strict=True):
         one = Column(layout.header[place], column, None, numbers if table.every > 1 else None)
-        if layout.texts.get(place, 0) * (1 - TEXT_SHARE) <= TEXT_SHARE * len(one.values) * table.every:
+        if texts[place] * (1 - TEXT_SHARE) <= TEXT_SHARE * len(one.values) * table.every:
             columns.append(one)
-    if not is_training_log(columns, layout.words):
+    if not is_training_log(columns, words):
         return None
     notes = (*restarts(columns), *thinning(table.every))
     return Log(path, form_of(layout.header), tuple(series_of(columns)), notes)
 
 
-def _layout(head: bytes) -> _Layout | None:
-    """The layout of a table of training curves; None for anything else, and for what needs the whole text."""
+def _layout(head: bytes) -> tuple[_Layout, int, list[str]] | None:
+    """The layout of a table of training curves, where its first row begins, in bytes, and its columns of words; None
+    for anything else, and for what needs the whole text."""
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     if b"\0" in head or head.replace(b"\r\n", b"\n").count(b"\r") or b"\n" not in head:
         return None
@@ -95,7 +96,7 @@ def _layout(head: bytes) -> _Layout | None:
         if is_training_log(columns, words):
             used = [i for i, name in enumerate(rows[0]) if name not in words]
             point = "," if delimiter != "," and decimal_commas(_raw(texts[start:], delimiter)) else "."
-            return _Layout(rows[0], delimiter, point, begin, used, words)
+            return _Layout(rows[0], delimiter, point, used), begin, words
     return None
 
 
@@ -103,37 +104,23 @@ def _raw(lines: list[str], delimiter: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(delimiter)] for line in lines[:200]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows of a block: where they begin and stop, the columns so far, and which rows these hold (None: none yet,
-    for there are quotes)."""
-
-    block: Block
-    begins: Places
-    stops: Places
-    columns: list[Floats]
-    regular: Flags | None
+def read_rows(data: bytes, given: dict[str, Any]) -> tuple[dict[str, Any], list[Floats]]:
+    """The used columns of rows of the layout that is `given`, and how many cells of which are words; "broken" where a
+    quoted cell holds a line break."""
+    layout = _Layout(**given)
+    columns = _slowly(data, layout) if b'"' in data else _quickly(data, layout)
+    return ({"broken": True}, []) if columns is None else ({"texts": list(layout.texts.items())}, columns)
 
 
-def _rows_of(block: Block, layout: _Layout) -> _Rows:
-    """Reads all rows that are regular."""
+def _quickly(data: bytes, layout: _Layout) -> list[Floats]:
+    """A piece without quotes: all rows that are regular at once, the others by themselves."""
+    block = block_of(data)
     begins, stops, runs = block.lines()
     columns = [np.full(len(begins), BLANK) for _ in layout.used]
-    quoted = b'"' in block.data
-    return _Rows(
-        block, begins, stops, columns, None if quoted else _regular(block, layout, begins, stops, runs, columns)
-    )
-
-
-def _cells(rows: _Rows, layout: _Layout) -> list[Floats] | None:
-    """The used columns of a block of lines; None where a quoted cell holds a line break."""
-    if rows.regular is None:
-        return _slowly(rows.block.data[AHEAD:-BEHIND], layout)
-    keep = np.ones(len(rows.begins), dtype=bool)
-    for row in np.flatnonzero(~rows.regular).tolist():
-        line = rows.block.data[rows.begins[row] : rows.stops[row] - 1]
-        keep[row] = _ragged(line, layout, row, rows.columns)
-    return rows.columns if keep.all() else [column[keep] for column in rows.columns]
+    keep = _regular(block, layout, begins, stops, runs, columns)
+    for row in np.flatnonzero(~keep).tolist():
+        keep[row] = _ragged(block.data[begins[row] : stops[row] - 1], layout, row, columns)
+    return columns if keep.all() else [column[keep] for column in columns]
 
 
 def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, runs: Places, found: list[Floats]) -> Flags:
@@ -220,7 +207,7 @@ def _fill(cells: list[str], layout: _Layout, row: int, found: list[Floats]) -> b
 
 
 def _slowly(data: bytes, layout: _Layout) -> list[Floats] | None:
-    """A block with quotes, row by row."""
+    """A piece with quotes, row by row; None where a cell holds a line break."""
     lines = data.split(b"\n")[:-1]
     if any(line.count(b'"') % 2 for line in lines):
         return None

@@ -1,36 +1,19 @@
-"""Rows of numbers that come block by block, kept in bounded memory: a very long log is thinned evenly."""
+"""Rows of numbers that come piece by piece, kept in bounded memory: a very long log is thinned evenly."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from pathlib import Path
-from typing import IO, TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
-from ...artifacts import Floats, Progress
-from ...memory import settle
-from .numerals import Block, block_of
+from ...artifacts import Floats
 from .table import is_blank
 
 MOST_ROWS = 5_000_000
 """Rows that are kept; 40 MB a column."""
 LEAST_ROOM = 1 << 16
 """Rows that there is room for from the start."""
-BLOCK = 2 << 20
-"""Bytes read at a time: with fewer, two threads spend their time on handing the interpreter to each other."""
-LONGEST = 16 << 20
-"""Bytes of a line."""
-LARGE = 4 << 20
-"""From this size on logs are read in blocks."""
-THREADS = 2
-"""NumPy lets go of the interpreter while it computes."""
 _MOST_BAD = 0.1
-T = TypeVar("T")
-Clean = Callable[[bytes], bytes]
 
 
 class Growing:
@@ -103,42 +86,3 @@ def thinning(every: int) -> tuple[str, ...]:
         f"so long that only one row in {every} was kept, and beside them the first, last, smallest, largest and "
         "non-finite values.",
     )
-
-
-def number_blocks(
-    file: IO[bytes], progress: Progress | None, path: Path, work: Callable[[Block], T], clean: Clean = bytes
-) -> Iterator[T]:
-    """What `work` makes of whole lines in blocks, in their order, from where the file stands, after `clean` went over
-    them. It is done in two threads, and so ahead of what is taken."""
-
-    def done(data: bytes) -> T:
-        return work(block_of(clean(data)))
-
-    settle()
-    pieces = line_blocks(file, progress, path)
-    with ThreadPoolExecutor(THREADS) as pool:
-        waiting = deque(pool.submit(done, data) for data in islice(pieces, THREADS + 1))
-        try:
-            while waiting:
-                made = waiting.popleft().result()
-                waiting.extend(pool.submit(done, data) for data in islice(pieces, 1))
-                yield made
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def line_blocks(file: IO[bytes], progress: Progress | None, path: Path) -> Iterator[bytes]:
-    """Whole lines, each with its end, in blocks of about BLOCK bytes; a line of more than LONGEST is cut."""
-    size, rest = max(1, path.stat().st_size), list[bytes]()
-    while data := file.read(BLOCK):
-        if progress is not None:
-            progress(min(1.0, file.tell() / size), f"reading {path.name}")
-        end = data.rfind(b"\n") + 1
-        if end == 0 and len(rest) * BLOCK < LONGEST:
-            rest.append(data)
-            continue
-        yield b"".join([*rest, data[:end]]) if end else b"".join([*rest, data, b"\n"])
-        rest = [data[end:]] if end else []
-    if left := b"".join(rest):
-        yield left if left.endswith(b"\n") else left + b"\n"

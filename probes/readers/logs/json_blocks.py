@@ -1,4 +1,4 @@
-"""Large files of JSON lines: read in blocks, lines of a known shape at once. Says the same as `json_lines`."""
+"""Large files of JSON lines: read in pieces, lines of a known shape at once. Says the same as `json_lines`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ...artifacts import Floats, Log, Progress, Series
 from ...names import TELLING, split_of, words
-from .growing import LARGE, Growing, number_blocks, thinning
+from .growing import Growing, thinning
 from .json_lines import (
     KIND_KEYS,
     SPOILT,
@@ -23,7 +23,8 @@ from .json_lines import (
     record_of,
     spoilt,
 )
-from .line_templates import Shapes, Template, filled, slots
+from .line_templates import Shapes, Template, filled, slots, sort_lines
+from .pieces import LARGE, made_of, pieces
 from .table import BLANK, Cell, Column, is_training_log, series_of, value_of
 
 _SENTINEL = 7_000_000_000_000_000
@@ -102,10 +103,10 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
     with path.open("rb") as file:
         if not file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return None
-        file.seek(0)
         count = bad = 0
-        for sorted_lines in number_blocks(file, progress, path, shapes.sort):
-            lines, cut = shapes.learn(sorted_lines), False
+        parts = pieces(file, progress, path)
+        for piece, made in made_of(sort_lines, shapes.given, parts, path.stat().st_size):
+            lines, cut = shapes.sorted(piece, made), False
             for found in lines.matched:
                 _add(found.plan, found.lines + count, found.numbers)
             for place in lines.others.tolist():
@@ -115,7 +116,7 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
                     if count + place == 0:
                         return None
             count += lines.count
-            if bad > SPOILT * count + 1 or (not records.promising and file.tell() >= LARGE):
+            if bad > SPOILT * count + 1 or (not records.promising and piece.stop >= LARGE):
                 return None  # other text, or a data set
     return _log(path, records, spoilt(bad - cut)) if bad < count else None
 

@@ -1,4 +1,4 @@
-"""Lines that differ only in their numbers: learnt from one line, found in a whole block at once."""
+"""Lines that differ only in their numbers: learnt from one line, found in a whole piece of a log at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ...artifacts import Floats
-from .numerals import BEHIND, Block, Flags, Places, read_numbers
+from .numerals import AHEAD, BEHIND, Block, Flags, Places, block_of, read_numbers
+from .pieces import Given, Made, Piece, whole_lines
 
 SLOT = re.compile(rb"(?:(?<![\w.])[-+])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 T = TypeVar("T")
@@ -107,7 +108,7 @@ def filled(template: Template, numbers: list[bytes]) -> bytes:
 
 @dataclass(slots=True)
 class Matched(Generic[T]):
-    """Lines of one shape in a block: which lines (in order), what was learnt of the shape, and their numbers."""
+    """Lines of one shape in a piece: which lines (in order), what was learnt of the shape, and their numbers."""
 
     lines: Places
     plan: T
@@ -116,20 +117,44 @@ class Matched(Generic[T]):
 
 @dataclass(slots=True)
 class Sorted(Generic[T]):
-    """The lines of a block: how many, those of known shapes, the places of the others, how many shapes were tried."""
+    """The lines of a piece: those of known shapes, the places of the others, where each begins and stops.
 
-    count: int
+    Args:
+        text: what the lines were cut from, where that is not the piece itself.
+    """
+
+    piece: Piece
     matched: list[Matched[T]]
     others: Places
-    tried: int
-    block: Block
     begins: Places
     stops: Places
-    runs: Places
+    text: bytes | None
+
+    @property
+    def count(self) -> int:
+        return len(self.begins)
 
     def line(self, place: int) -> bytes:
         """One line, with its end."""
-        return self.block.data[self.begins[place] : self.stops[place]]
+        begin, stop = int(self.begins[place]), int(self.stops[place])
+        return whole_lines(self.piece.read(begin, stop)) if self.text is None else self.text[begin:stop]
+
+
+def sort_lines(data: bytes, given: Given, text: bool = False) -> Made:
+    """Lines by the shapes that are `given`. `text`: whether the bytes are to come back as well."""
+    templates = [Template(tuple(t.encode("latin-1") for t in texts), wanted) for texts, wanted in given["shapes"]]
+    block = block_of(data)
+    begins, stops, runs = block.lines()
+    left, found, arrays = np.arange(len(begins)), [], list[np.ndarray]()
+    for index, template in enumerate(templates):
+        rows, numbers = template.match(block, begins[left], runs[left])
+        if len(rows):
+            found.append((index, len(numbers)))
+            arrays += [left[rows], *numbers]
+            left = np.delete(left, rows)
+    said = {"known": len(templates), "found": found, "text": text}
+    ends = [np.frombuffer(data, np.uint8)] if text else []
+    return said, [(stops - AHEAD).astype(np.int32), left, *arrays, *ends]
 
 
 class Shapes(Generic[T]):
@@ -140,17 +165,38 @@ class Shapes(Generic[T]):
         self._known: list[tuple[Template, T]] = []
         self._tries = 0
 
-    def sort(self, block: Block) -> Sorted[T]:
-        """The lines of a block by the shapes that are known by now. May be done in another thread."""
-        begins, stops, runs = block.lines()
-        lines = Sorted[T](len(begins), [], np.arange(len(begins)), 0, block, begins, stops, runs)
-        self._known_ones(lines)
+    def given(self) -> Given:
+        """What is known by now, for `sort_lines`."""
+        return {"shapes": [([t.decode("latin-1") for t in s.literals], list(s.wanted)) for s, _ in self._known]}
+
+    def sorted(self, piece: Piece, made: Made) -> Sorted[T]:
+        """The lines of a piece by all shapes, after `sort_lines`; new shapes are learnt on the way."""
+        said, (stops, others, *arrays) = made
+        text = bytes(arrays.pop()) if said["text"] else None
+        begins = np.concatenate([np.zeros(1, stops.dtype), stops[:-1]])
+        lines = Sorted[T](piece, [], others, begins, stops, text)
+        for index, count in said["found"]:
+            places, *numbers = arrays[: count + 1]
+            del arrays[: count + 1]
+            lines.matched.append(Matched(places, self._known[index][1], numbers))
+        if len(others) and (self._tries < MOST_TEMPLATES or said["known"] < len(self._known)):
+            self._learn(lines, said["known"])
         return lines
 
-    def learn(self, lines: Sorted[T]) -> Sorted[T]:
-        """The lines of a block by all shapes; new shapes are learnt on the way."""
-        self._known_ones(lines)
+    def _learn(self, lines: Sorted[T], known: int) -> None:
+        """Takes out of the other lines those of shapes that are known since, or that can be learnt from one of them."""
+        block = block_of(whole_lines(lines.piece.read()) if lines.text is None else lines.text)
+        begins, _, runs = block.lines()
+
+        def take(left: Places, template: Template, plan: T) -> Places:
+            rows, numbers = template.match(block, begins[left], runs[left])
+            if len(rows):
+                lines.matched.append(Matched(left[rows], plan, numbers))
+            return np.delete(left, rows)
+
         left, place = lines.others, 0
+        for template, plan in self._known[known:]:
+            left = take(left, template, plan)
         while place < len(left) and self._tries < MOST_TEMPLATES:
             if (shape := self._shape(lines.line(left[place]))) is None:
                 self._tries += bool(lines.line(left[place]).strip())
@@ -158,32 +204,13 @@ class Shapes(Generic[T]):
                 continue
             self._tries += 1
             self._known.append(shape)
-            more = self._take(lines, left[place:], *shape)
+            more = take(left[place:], *shape)
             stuck = len(more) == len(left) - place  # the line does not even match itself
             left = np.concatenate([left[:place], more])
             place += stuck
         lines.others = left
-        return lines
-
-    def _known_ones(self, lines: Sorted[T]) -> None:
-        for template, plan in self._known[lines.tried :]:
-            lines.others = self._take(lines, lines.others, template, plan)
-            lines.tried += 1
 
     def _shape(self, line: bytes) -> tuple[Template, T] | None:
         template = template_of(line, self._cut(line)) if line.strip() else None
         plan = self._meaning(template, line) if template is not None else None
         return None if template is None or plan is None else (template, plan)
-
-    @staticmethod
-    def _take(lines: Sorted[T], left: Places, template: Template, plan: T) -> Places:
-        """Moves the lines of one shape from `left` to those that are matched."""
-        if len(left) == 0:
-            return left
-        rows, numbers = template.match(lines.block, lines.begins[left], lines.runs[left])
-        if len(rows) == 0:
-            return left
-        lines.matched.append(Matched(left[rows], plan, numbers))
-        rest = np.ones(len(left), dtype=bool)
-        rest[rows] = False
-        return left[rest]

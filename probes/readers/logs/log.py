@@ -10,10 +10,10 @@ from ...errors import Unreadable
 from ...series.restarts import restarts
 from .csv_blocks import read_large_csv
 from .csv_log import read_csv
-from .growing import LARGE
 from .json_blocks import read_large_json
 from .json_lines import read_json
 from .mlflow_metric import read_mlflow
+from .pieces import LARGE
 from .stdout_blocks import read_large_stdout
 from .stdout_log import read_blank_tables, read_stdout
 from .tensorboard import is_events, read_tensorboard

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ...artifacts import Floats, Log, Progress, Series
-from .growing import LARGE, Growing, number_blocks, thinning
-from .line_templates import Matched, Shapes, Sorted, Template
+from .growing import Growing, thinning
+from .line_templates import Matched, Shapes, Sorted, Template, sort_lines
 from .numerals import Flags
+from .pieces import LARGE, Given, Made, made_of, pieces
 from .stdout_log import read_stdout
 from .text import decode
 
@@ -140,12 +141,12 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
     with path.open("rb") as file:
         if b"\0" in file.read(65_536):
             return None
-        file.seek(0)
-        for sorted_lines in number_blocks(file, progress, path, shapes.sort, _last_states):
-            found = shapes.learn(sorted_lines)
+        parts = pieces(file, progress, path)
+        for piece, made in made_of(sort_printed, shapes.given, parts, path.stat().st_size):
+            found = shapes.sorted(piece, made)
             copy.add(found, lines)
             lines += found.count
-            if not looked and file.tell() >= LARGE:
+            if not looked and piece.stop >= LARGE:
                 looked = True
                 if (log := read_stdout(path, copy.text(path))) is None:  # a text, not a log
                     return None
@@ -157,9 +158,11 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
     return _completed(log, copy) if every > 1 or copy.every > 1 else log
 
 
-def _last_states(data: bytes) -> bytes:
-    """Of a line that was written over many times, the last two states."""
-    return _STATES.sub(b"", data) if b"\r" in data and b"\r" in data.replace(b"\r\n", b"\n") else data
+def sort_printed(data: bytes, given: Given) -> Made:
+    """`sort_lines`; of a line that was written over many times the last two states."""
+    if b"\r" not in data or b"\r" not in data.replace(b"\r\n", b"\n"):
+        return sort_lines(data, given)
+    return sort_lines(_STATES.sub(b"", data), given, text=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,11 @@ def read_large_csv(path: Path, progress: Progress | None = None) -> Log | None:
         layout, begin, words = read
         table, rows, texts = Growing(len(layout.used)), 0, dict.fromkeys(layout.used, 0)
         given = {"header": layout.header, "delimiter": layout.delimiter, "point": layout.point, "used": layout.used}
-        parts = pieces(file, progress, path, begin)
-        for _, (said, found) in made_of(read_rows, lambda: given, parts, path.stat().st_size):
+        parts, size = pieces(file, progress, path, begin), path.stat().st_size
+        for piece, (said, found) in made_of(read_rows, lambda: given, parts, size):
             if "broken" in said:
                 return None
-            table.add(np.arange(rows, rows + len(found[0]), dtype=float), found)
+            table.add(np.arange(rows, rows + len(found[0]), dtype=float), found, piece.stop / size)
             rows += len(found[0])
             for place, count in said["texts"]:
                 texts[place] += count
@@ -130,12 +130,14 @@ def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, runs:
     at, ends, runs = begins[rows], ends[rows], runs[rows]
     separators = np.flatnonzero(block.bytes == ord(layout.delimiter)) if len(layout.used) < len(layout.header) else None
     for place in range(len(layout.header)):
+        stop = ord(layout.delimiter) if place < len(layout.header) - 1 else 10
         if place in layout.used:
-            values, behind, runs = _column(block, at, runs, ends, layout)
+            values, behind, runs = _column(block, at, runs, ends, layout, stop)
         else:
             values, behind = None, _next(separators, at, ends)
             runs = np.searchsorted(block.runs, behind)
-        good = (behind == ends) | (block.bytes[behind] == ord(layout.delimiter))
+        after = block.bytes[behind]
+        good = (after == stop) | (behind == ends) | (after == ord(layout.delimiter))
         if not good.all():
             rows, behind, runs, ends = rows[good], behind[good], runs[good], ends[good]
             values = values if values is None else values[good]
@@ -147,11 +149,14 @@ def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, runs:
     return whole
 
 
-def _column(block: Block, at: Places, runs: Places, ends: Places, layout: _Layout) -> tuple[Floats, Places, Places]:
-    """The cells that begin at each place: their values, BLANK for none, the places behind them and the next runs."""
+def _column(
+    block: Block, at: Places, runs: Places, ends: Places, layout: _Layout, stop: int
+) -> tuple[Floats, Places, Places]:
+    """The cells that begin at each place, before the byte `stop`: their values, BLANK for none, the places behind them
+    and the next runs."""
     if (blank := block.bytes[at] == 32).any():
         at = at + (blank & (at < ends))
-    values, behind, runs, fine = read_numbers(block, at, runs, layout.point)
+    values, behind, runs, fine = read_numbers(block, at, runs, layout.point, stop=stop)
     if not fine.all():
         behind, values = np.where(fine, behind, at), np.where(fine, values, BLANK)
         _specials(block, np.flatnonzero(~fine & (at < ends)), values, behind)

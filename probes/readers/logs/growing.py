@@ -23,17 +23,18 @@ class Growing:
         self.width, self.every, self._most, self._count = width, 1, most, 0
         self._columns = [np.empty(0) for _ in range(width + 1)]
 
-    def add(self, rows: Floats, columns: Sequence[Floats]) -> None:
-        """Appends rows: their numbers in the file, and the cells of each column with BLANK for none."""
+    def add(self, rows: Floats, columns: Sequence[Floats], share: float = 1) -> None:
+        """Appends rows: their numbers in the file, and the cells of each column with BLANK for none. `share`: how much
+        of the file has been read with them, so that there will be room for the rest."""
         part = [rows, *columns]
         if self.every > 1:
             part = _thinned(part, self.every)
-        self._append(part)
+        self._append(part, share)
         while self._count > self._most:
             whole = _thinned([column[: self._count] for column in self._columns], 2)
             stuck = len(whole[0]) > 0.9 * self._count
             self._count, self.every = 0, self.every * 2
-            self._append(whole)
+            self._append(whole, 1)
             if stuck:
                 break
 
@@ -48,13 +49,14 @@ class Growing:
         rows, *columns = (column[: self._count] for column in self._columns)
         return rows, columns
 
-    def _append(self, part: list[Floats]) -> None:
+    def _append(self, part: list[Floats], share: float) -> None:
         """The columns lie apart from what is computed on the way and have room to spare: small arrays that are kept
         among large ones that are not leave the C library with holes, and it then asks the system for more and more."""
         end = self._count + len(part[0])
+        room = min(self._most + len(part[0]), max(LEAST_ROOM, 2 * end, int(1.02 * end / max(share, 1e-9))))
         for place, cells in enumerate(part):
             if end > len(self._columns[place]):
-                more = np.empty(max(LEAST_ROOM, min(4 * end, self._most + end)))
+                more = np.empty(max(room, end))
                 more[: self._count] = self._columns[place][: self._count]
                 self._columns[place] = more
             self._columns[place][self._count : end] = cells

@@ -104,11 +104,11 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
         if not file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return None
         count = bad = 0
-        parts = pieces(file, progress, path)
-        for piece, made in made_of(sort_lines, shapes.given, parts, path.stat().st_size):
+        parts, size = pieces(file, progress, path), path.stat().st_size
+        for piece, made in made_of(sort_lines, shapes.given, parts, size):
             lines, cut = shapes.sorted(piece, made), False
             for found in lines.matched:
-                _add(found.plan, found.lines + count, found.numbers)
+                _add(found.plan, found.lines + count, found.numbers, piece.stop / size)
             for place in lines.others.tolist():
                 line = lines.line(place)
                 if line.strip() and not _add_line(records, count + place, line):
@@ -130,12 +130,12 @@ def _slots(line: bytes) -> Iterator[tuple[int, int]]:
             yield from ((match.start() + a, match.start() + b) for a, b in slots(match[1]))
 
 
-def _add(plan: _Plan, rows: np.ndarray, numbers: list[Floats]) -> None:
+def _add(plan: _Plan, rows: np.ndarray, numbers: list[Floats], share: float) -> None:
     columns = [
         numbers[place] if place is not None else np.full(len(rows), constant)
         for place, constant in zip(plan.places, plan.constants, strict=True)
     ]
-    plan.group.table.add(rows.astype(float), columns)
+    plan.group.table.add(rows.astype(float), columns, share)
 
 
 def _add_line(records: _Records, row: int, line: bytes) -> bool:

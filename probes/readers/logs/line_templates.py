@@ -56,7 +56,8 @@ class Template:
             if not wanted and (passed := _passed(block, begin, run, following)) is not None:
                 begin, run = passed, run + 1
                 continue
-            values, begin, run, fine = read_numbers(block, begin, run, wanted=wanted)
+            stop = following[0] if following else -1
+            values, begin, run, fine = read_numbers(block, begin, run, wanted=wanted, stop=stop)
             if not fine.all():
                 rows, begin, run, found = rows[fine], begin[fine], run[fine], [v[fine] for v in found]
                 values = values[fine] if wanted else values

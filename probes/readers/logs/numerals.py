@@ -23,6 +23,7 @@ AHEAD, BEHIND = 32, 64
 LONGEST_NUMBER = 24
 """Digits."""
 _NINES = 19  # decimal digits that any uint64 holds
+_SAFE = 15  # decimal digits that any float64 holds
 _EXTENDED = np.finfo(np.longdouble).nmant >= 63
 _TENS = np.array([10**n for n in range(20)], np.uint64)
 _POWERS = np.array([10.0**n for n in range(23)])
@@ -73,7 +74,7 @@ def block_of(data: bytes) -> Block:
 
 
 def read_numbers(
-    block: Block, start: Places, run: Places, point: str = ".", wanted: bool = True
+    block: Block, start: Places, run: Places, point: str = ".", wanted: bool = True, stop: int = -1
 ) -> tuple[Floats, Places, Places, Flags]:
     """The number that begins at every place of `start`.
 
@@ -81,6 +82,7 @@ def read_numbers(
         run: the index of the first run of digits that ends behind each start.
         point: the decimal point.
         wanted: whether the values are of interest; otherwise they are none.
+        stop: the byte that is expected behind every number; where it is, nothing else needs to be looked for.
 
     Returns:
         values, the place behind each number, the index of the next run, and which of them are numbers.
@@ -98,21 +100,41 @@ def read_numbers(
     whole = whole_end - begin
     size = whole + part
     fine = (size > 0) & (size <= LONGEST_NUMBER)
-    behind, run, power, fine = _exponents(block, end, run, -part, fine)
+    behind, power, plain = end, -part, stop >= 0 and bool((block.bytes[end] == stop).all())
+    if not plain:
+        behind, run, power, fine = _exponents(block, end, run, power, fine)
     if not wanted:
         return np.zeros(0), behind, run, fine
     digits = _digits(block, begin, whole, end, part)
     values = _scaled(digits, power)
-    hard = np.flatnonzero(fine & ((digits >= 2**53) | (np.abs(power) > 22) | (size > _NINES)))
-    if len(hard):
-        values[hard] = _long(digits[hard], power[hard])
-        cut = size[hard] > _NINES
-        cut[cut] = ~_fits(block, begin[hard][cut], whole[hard][cut], end[hard][cut], part[hard][cut])
-        for i in hard[np.isnan(values[hard]) | cut].tolist():
-            values[i] = float(block.data[begin[i] : behind[i]].replace(point.encode(), b"."))
+    if not plain or int(size.max(initial=0)) > _SAFE:
+        hard = np.flatnonzero(fine & ((digits >= 2**53) | (np.abs(power) > 22) | (size > _NINES)))
+        _correct(block, values, hard, (digits, power, size), (begin, whole, end, part, behind), point)
     if negative is not None and negative.any():
         values = np.where(negative, -values, values)
     return values, behind, run, fine
+
+
+def _correct(
+    block: Block,
+    values: Floats,
+    hard: Places,
+    numbers: tuple[Words, Places, Places],
+    places: tuple[Places, Places, Places, Places, Places],
+    point: str,
+) -> None:
+    """Takes those values again that one division does not give: `numbers` are digits, power of ten and count of digits,
+    `places` where each number, its whole part and its fraction lie."""
+    if len(hard) == 0:
+        return
+    digits, power, size = numbers[0][hard], numbers[1][hard], numbers[2][hard]
+    begin, whole, end, part, behind = (n[hard] for n in places)
+    again = _long(digits, power)
+    cut = size > _NINES
+    cut[cut] = ~_fits(block, begin[cut], whole[cut], end[cut], part[cut])
+    for i in np.flatnonzero(np.isnan(again) | cut).tolist():
+        again[i] = float(block.data[begin[i] : behind[i]].replace(point.encode(), b"."))
+    values[hard] = again
 
 
 def _fraction(block: Block, whole_end: Places, run: Places, point: int) -> tuple[Places, Places, Places]:

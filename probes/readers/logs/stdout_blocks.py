@@ -76,12 +76,13 @@ class _Copy:
         self.shapes.append(shape)
         return shape
 
-    def add(self, lines: Sorted[_Shape], first: int) -> None:
-        """Takes what it needs of a block; `first` is the number of the block's first line."""
+    def add(self, lines: Sorted[_Shape], first: int, share: float) -> None:
+        """Takes what it needs of a piece: `first` is the number of its first line, `share` how much of the file is read
+        with it."""
         edges = self._edges(lines)
         for found in lines.matched:
             shape = found.plan
-            shape.table.add((found.lines + first).astype(float), shape.wanted(found.numbers))
+            shape.table.add((found.lines + first).astype(float), shape.wanted(found.numbers), share)
             wanted = (np.arange(shape.count, shape.count + len(found.lines)) % shape.every) == 0
             shape.count += len(found.lines)
             for place in found.lines[wanted].tolist():
@@ -141,10 +142,10 @@ def read_large_stdout(path: Path, progress: Progress | None = None) -> Log | Non
     with path.open("rb") as file:
         if b"\0" in file.read(65_536):
             return None
-        parts = pieces(file, progress, path)
-        for piece, made in made_of(sort_printed, shapes.given, parts, path.stat().st_size):
+        parts, size = pieces(file, progress, path), path.stat().st_size
+        for piece, made in made_of(sort_printed, shapes.given, parts, size):
             found = shapes.sorted(piece, made)
-            copy.add(found, lines)
+            copy.add(found, lines, piece.stop / size)
             lines += found.count
             if not looked and piece.stop >= LARGE:
                 looked = True

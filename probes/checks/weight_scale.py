@@ -2,7 +2,7 @@
 
 What it measures
     For every weight matrix: the RMS of its entries against PyTorch's default, He's and Xavier's law for its number of
-    inputs; whether all entries are the same; whether it still is what the default initialisation draws.
+    inputs; whether all entries are the same; whether it still is what a usual uniform initialisation draws.
 
 Formula
     Default: U(-b, b) with b = 1/sqrt(fan in), so an RMS of 1/sqrt(3 fan in). He: sqrt(2/fan in). Xavier:
@@ -30,7 +30,7 @@ Reads
 
 Cannot tell
     Which initialisation was meant. A start behind many steps, or behind SGD, which has no bound. A single layer out of
-    scale: public nets that work have layers at 39 times the law. Other laws than the default have no sharp bound, so
+    scale: public nets that work have layers at 39 times the law. Normal laws have no edge that a small step crosses, so
     untouched layers of theirs are not seen. All-zero matrices may be wanted (pruned, or the last of a residual block).
 """
 
@@ -61,6 +61,8 @@ FARTHEST, USUAL = 7.3, 3.0
 largest mean of one over a whole run (2.97 in 641 runs)."""
 GROWN, SHRUNK = 10.0, 0.1
 """Medians beyond those of any public file of a net that works."""
+EDGE = 4.5
+"""Times the default law's RMS above which no entry of a uniform law lies (He's sqrt(6 / fan in) is at 4.24)."""
 ENOUGH = 500
 """Entries below which a matrix that has moved a little still looks untouched, where no optimizer state says more."""
 
@@ -109,7 +111,7 @@ def gather(checkpoint: Checkpoint) -> list[Scale]:
         values = statistics.of(checkpoint).values(layer.weight)
         if not values.bad:
             default = 1 / math.sqrt(3 * fan_in(layer))
-            fresh = _fresh(checkpoint, layer) if values.largest < 2 * default else False
+            fresh = _fresh(checkpoint, layer) if values.largest < EDGE * default else False
             found.append(Scale(layer, values.rms, default, _oddity(checkpoint, layer), fresh))
     return found
 
@@ -194,7 +196,7 @@ def _untouched(scales: list[Scale], known: Outcome, last: Checkpoint) -> Verdict
     if not fresh or histories(last)[0]:
         return None
     because = (
-        f"{len(fresh)} of {len(scales)} weight matrices still hold what the default initialisation draws, first "
+        f"{len(fresh)} of {len(scales)} weight matrices still hold what a usual initialisation draws, first "
         f"{called(fresh[0].layer.name)}"
     )
     body = [s for s in fresh if s is not scales[-1]]

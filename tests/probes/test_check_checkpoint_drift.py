@@ -110,6 +110,21 @@ def test_fresh_layers_are_told_from_trained_ones(train):
     assert untrained(fresh, fresh.tensors["2.weight"]) is True
 
 
+@pytest.mark.parametrize("law", ["he", "glorot", "lecun", "channels last"])
+def test_weights_of_other_uniform_laws_are_fresh_until_they_take_a_step(tmp_path, law):
+    torch.manual_seed(0)
+    bound = {"he": (6 / 64) ** 0.5, "glorot": (6 / 96) ** 0.5, "lecun": (3 / 64) ** 0.5}.get(law, (6 / (9 * 24)) ** 0.5)
+    shape = (3, 3, 8, 16) if law == "channels last" else (32, 64)
+    drawn = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+    stepped = nn.Parameter(drawn.detach().clone())
+    optimizer = torch.optim.SGD([stepped], lr=1e-3)
+    (stepped * torch.randn(shape)).sum().backward()
+    optimizer.step()
+    torch.save({"drawn": drawn.detach(), "stepped": stepped.detach()}, tmp_path / "net.pt")
+    last = discover([tmp_path]).last
+    assert [untrained(last, last.tensors[name]) for name in ("drawn", "stepped")] == [True, False]
+
+
 def test_a_net_that_died_at_a_high_rate_is_not_told_to_raise_it(tmp_path):
     """Its weights hardly move between the checkpoints, because no gradient comes: a larger step would not help."""
     torch.manual_seed(0)

@@ -259,6 +259,27 @@ def test_quantised_weights_are_judged_as_what_they_are_decoded_to(tmp_path):
     assert describe(discover([tmp_path]))["artifacts"][0]["nonfinite"] == 32
 
 
+def test_blocks_of_k_quants_are_decoded(tmp_path):
+    """256 numbers of 4 bits: a scale of 0.5 and eight of 1, then nibbles; of 6 bits: 192 bytes, scales, 0.25."""
+    import gguf
+
+    half = lambda value: np.float16(value).tobytes()  # noqa: E731
+    four = half(0.5) + half(0) + bytes([1] * 4 + [0] * 4 + [1] * 4) + bytes([0x73] * 128)
+    six = bytes(192) + bytes([2] * 16) + half(0.25)
+    writer = gguf.GGUFWriter(str(tmp_path / "m.gguf"), "llama")
+    for name, block, kind in (("a.weight", four, "Q4_K"), ("b.weight", six, "Q6_K")):
+        rows = np.frombuffer(block * 2, np.uint8).reshape(2, -1)
+        writer.add_tensor(name, rows, raw_dtype=gguf.GGMLQuantizationType[kind])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    found = read_checkpoint(tmp_path / "m.gguf")
+    assert found.tensors["a.weight"].shape == (2, 256) and "1 q4_k" in found.warnings[0]
+    assert set(found.tensors["a.weight"].array().ravel()) == {0.5 * 3, 0.5 * 7}
+    assert set(found.tensors["b.weight"].array().ravel()) == {0.25 * 2 * -32}
+
+
 def test_a_gguf_model_gives_its_tensors(tmp_path):
     import gguf
 

@@ -39,6 +39,8 @@ NEEDS = ("log",)
 SPEAKS_TO = ("unshuffled-data",)
 COST = "file"
 PARTS, EPOCHS, SHIFTS = 8, 4, 200
+MOST_EPOCHS = 2000
+"""Of more, an even share is looked at."""
 REPEATS, LARGE = 0.5, 0.02
 
 
@@ -82,19 +84,29 @@ def fold(series: Series) -> Sawtooth | None:
     width = int(per_epoch) | 1
     rest = y - curves.smooth(y, min(width, 2001))
     first, last = int(np.ceil(place[0] - 1e-6)), int(np.floor(place[-1] + 1 / per_epoch))
-    table = np.full((max(0, last - first), PARTS), np.nan)
-    for epoch in range(first, last):
-        for part in range(PARTS):
-            here = (place >= epoch + part / PARTS) & (place < epoch + (part + 1) / PARTS)
-            if here.any():
-                table[epoch - first, part] = rest[here].mean()
-    table = table[np.isfinite(table).all(1)]
+    table = _by_part(place - first, rest, last - first)
+    table = table[:: -(-len(table) // MOST_EPOCHS) or 1]
     if len(table) < EPOCHS:
         return None
     share = _share(table)
     random = np.random.default_rng(0)
-    shifted = [_share(np.stack([np.roll(row, random.integers(PARTS)) for row in table])) for _ in range(SHIFTS)]
+    shifted = [_share(_turned(table, random)) for _ in range(SHIFTS)]
     return Sawtooth(table.mean(0), share, max(shifted), len(table), abs(float(np.median(y))))
+
+
+def _by_part(place: Floats, rest: Floats, epochs: int) -> Floats:
+    """The mean of every part of the epochs from 0 on, (epochs, PARTS), those left out that lack one."""
+    part = np.floor(place * PARTS).astype(np.intp)
+    inside = (part >= 0) & (part < epochs * PARTS)
+    counts, sums = (np.bincount(part[inside], w, max(0, epochs) * PARTS) for w in (None, rest[inside]))
+    table = (sums / np.where(counts, counts, np.nan)).reshape(-1, PARTS)
+    return np.asarray(table[np.isfinite(table).all(1)])
+
+
+def _turned(table: Floats, random: np.random.Generator) -> Floats:
+    """With the parts of each epoch shifted around."""
+    turns = (np.arange(PARTS) + random.integers(PARTS, size=(len(table), 1))) % PARTS
+    return np.take_along_axis(table, turns, axis=1)
 
 
 def _whole(x: Floats) -> bool:
@@ -117,13 +129,13 @@ def epochs_of(series: Series) -> Floats | None:
         return None
     if not _whole(epoch):
         return epoch
-    if len(np.unique(epoch)) == len(epoch):
+    values, which, counts = np.unique(epoch, return_inverse=True, return_counts=True)
+    if len(values) == len(epoch):
         return None
-    places = np.zeros(len(epoch))
-    for value in np.unique(epoch):
-        here = np.flatnonzero(epoch == value)
-        places[here] = value + np.arange(len(here)) / len(here)
-    return places
+    order = np.argsort(which, kind="stable")
+    rank = np.empty(len(epoch))
+    rank[order] = np.arange(len(epoch)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(epoch + rank / counts[which])
 
 
 def _finding(found: Sawtooth, series: Series) -> Finding:

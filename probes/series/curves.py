@@ -13,6 +13,8 @@ import numpy as np
 
 from ..artifacts import Array, Floats
 
+WIDEST = 63
+"""Points of a running median."""
 MAX_PAIRS = 400
 """Theil-Sen and Mann-Kendall look at all pairs; longer curves are thinned to this many points."""
 
@@ -69,9 +71,26 @@ def ends(y: Floats) -> tuple[float, float]:
 
 
 def smooth(y: Floats, width: int = 3) -> Floats:
-    """A running median of odd `width`; the ends use what is there."""
-    half = width // 2
-    return np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in range(len(y))], dtype=np.float64)
+    """A running median of odd `width`; the ends use what is there. Beyond `WIDEST` it is one of the medians of equal
+    stretches, with straight lines between them."""
+    if width > WIDEST < len(y):
+        each = -(-width // WIDEST)
+        middle = np.arange(each // 2, len(y), each, dtype=np.float64)
+        return np.interp(np.arange(len(y)), middle, smooth(thin(y, len(middle)), width // each | 1))
+    half = min(width // 2, len(y))
+    inner = medians(y, 2 * half + 1)
+    edges = [np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in at], dtype=np.float64)
+             for at in (range(min(half, len(y))), range(max(half, len(y) - half), len(y)))]  # fmt: skip
+    return np.concatenate([edges[0], inner, edges[1]])
+
+
+def medians(y: Floats, width: int) -> Floats:
+    """The median of every `width` neighbours, in order; a piece at a time, since each is copied `width` times."""
+    if len(y) < width:
+        return np.zeros(0)
+    windows = np.lib.stride_tricks.sliding_window_view(y, width)
+    each = max(1, (1 << 20) // width)
+    return np.concatenate([np.median(windows[i : i + each], axis=1) for i in range(0, len(windows), each)])
 
 
 def noise(y: Floats) -> float:
@@ -86,7 +105,10 @@ def thin(y: Floats, limit: int = MAX_PAIRS) -> Floats:
     """At most `limit` points: medians of equal stretches."""
     if len(y) <= limit:
         return y
-    return np.array([np.median(part) for part in np.array_split(y, limit)], dtype=np.float64)
+    size, longer = divmod(len(y), limit)  # so many stretches have one point more
+    cut = longer * (size + 1)
+    parts = y[:cut].reshape(longer, size + 1), y[cut:].reshape(-1, size)
+    return np.concatenate([np.median(part, axis=1) for part in parts if len(part)])
 
 
 def rise(y: Floats) -> Rise:
@@ -133,20 +155,20 @@ def spike_factor(y: Floats) -> float:
     """
     if len(y) < 12 or np.min(y) <= 0:
         return 3.0
-    before = np.median(np.lib.stride_tricks.sliding_window_view(y[:-1], 5), axis=1)
-    ratios = np.log(y[5:] / before)
+    ratios = np.log(y[5:] / medians(y[:-1], 5))
     return max(3.0, math.exp(6 * 1.4826 * float(np.median(np.abs(ratios - np.median(ratios))))))
 
 
 def spikes(y: Floats, factor: float) -> list[int]:
     """Indices after the first fifth where the curve jumps above `factor` x the median of the five values before and
     later comes back below it: jumps that pass."""
-    found = []
-    for i in range(max(5, len(y) // 5), len(y) - 1):
-        level = float(np.median(y[i - 5 : i]))
-        if level > 0 and y[i] > factor * level and y[i - 1] <= factor * level and np.min(y[i + 1 :]) < factor * level:
-            found.append(i)
-    return found
+    first = max(5, len(y) // 5)
+    if len(y) < first + 2:
+        return []
+    bound = factor * medians(y[first - 5 : -2], 5)  # of the five before each of the points from `first` on
+    lowest = np.minimum.accumulate(y[:first:-1])[::-1]  # of all after it
+    here = (bound > 0) & (y[first:-1] > bound) & (y[first - 1 : -2] <= bound) & (lowest < bound)
+    return (np.flatnonzero(here) + first).tolist()
 
 
 def fraction(y: Floats) -> Floats:

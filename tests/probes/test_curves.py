@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probes.series import curves
 
@@ -82,3 +84,27 @@ def test_a_loss_of_noisy_batches_needs_a_higher_jump_than_a_smooth_one() -> None
     assert not curves.spikes(noisy, curves.spike_factor(noisy))
     noisy[1500] = 60
     assert curves.spikes(noisy, curves.spike_factor(noisy)) == [1500]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.2, 3.0, 9.0, -1.0]), max_size=60))
+def test_a_spike_stands_above_the_five_points_before_it_and_passes(points: list[float]) -> None:
+    y, found = np.array(points), []
+    for i in range(max(5, len(y) // 5), len(y) - 1):
+        bound = 3 * np.median(y[i - 5 : i])
+        if bound > 0 and y[i] > bound and y[i - 1] <= bound and y[i + 1 :].min() < bound:
+            found.append(i)
+    assert curves.spikes(y, 3) == found
+
+
+@given(st.lists(st.floats(-9, 9), max_size=40), st.sampled_from([1, 3, 5, 21]))
+def test_a_running_median_uses_what_is_there_at_the_ends(points: list[float], width: int) -> None:
+    y, half = np.array(points), width // 2
+    expected = [np.median(y[max(0, i - half) : i + half + 1]) for i in range(len(y))]
+    assert np.array_equal(curves.smooth(y, width), expected)
+
+
+def test_a_wide_running_median_follows_the_curve_through_its_spikes() -> None:
+    trend = np.linspace(5, 1, 20_000)
+    y = trend + 0.01 * np.sin(np.arange(20_000) / 7)
+    y[::50] += 100
+    assert np.abs(curves.smooth(y, 501) - trend)[300:-300].max() < 0.03

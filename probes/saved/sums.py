@@ -125,6 +125,33 @@ class Sums:
         return float(self.raw.sum()) / square if square > 0 else square
 
 
+@dataclass(slots=True)
+class Gap:
+    """How two tensors of one shape differ, entry by entry.
+
+    Args:
+        square: sum of the squared differences; exactly 0 only if they are equal.
+        largest: the largest absolute difference of an entry.
+        zeroed: how many more entries of the second are exactly 0.
+    """
+
+    square: float = 0.0
+    largest: float = 0.0
+    zeroed: int = 0
+
+    @property
+    def distance(self) -> float:
+        """The Euclidean distance; exactly 0 only if the tensors are equal, NaN where an entry is not finite."""
+        return math.sqrt(self.square)
+
+    def look(self, before: Array, after: Array) -> None:
+        """Adds a block of both."""
+        apart = np.subtract(after, before).reshape(1, 1, -1)
+        self.square += float(row_squares(apart)[0])
+        self.largest = max(self.largest, float(apart.max(initial=0.0)), -float(apart.min(initial=0.0)))
+        self.zeroed += int(np.count_nonzero(before)) - int(np.count_nonzero(after))
+
+
 def blank_values(tensor: Tensor, moment: bool = False) -> Values:
     """Of a tensor of which nothing was seen. `moment`: of an optimizer's, without sums of its own."""
     rows = 0 if moment else _rows(tensor.shape)

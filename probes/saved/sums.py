@@ -132,7 +132,7 @@ class Gap:
     Args:
         square: sum of the squared differences; exactly 0 only if they are equal.
         largest: the largest absolute difference of an entry.
-        zeroed: how many more entries of the second are exactly 0.
+        zeroed: entries that are exactly 0 in the second alone.
     """
 
     square: float = 0.0
@@ -149,7 +149,9 @@ class Gap:
         apart = np.subtract(after, before).reshape(1, 1, -1)
         self.square += float(row_squares(apart)[0])
         self.largest = max(self.largest, float(apart.max(initial=0.0)), -float(apart.min(initial=0.0)))
-        self.zeroed += int(np.count_nonzero(before)) - int(np.count_nonzero(after))
+        zero = np.equal(after, 0)
+        if zero.any():
+            self.zeroed += int(np.count_nonzero(before[zero]))
 
 
 def blank_values(tensor: Tensor, moment: bool = False) -> Values:

@@ -104,7 +104,7 @@ class Statistics:
             Unreadable
         """
         place = key(tensor)
-        if (place in self._wanted or tensor.numel == 1) and place not in self._whole:
+        if place not in self._whole and (place in self._wanted or tensor.numel == 1):
             self._whole[place] = in_memory(tensor)
         return self._whole.get(place, tensor)
 
@@ -250,6 +250,8 @@ def stored(tensor: Tensor) -> int:
 
 def key(tensor: Tensor) -> Hashable:
     """The same for two names of the same numbers, within the file objects of one reading."""
+    if type(tensor) is LazyTensor:  # as nearly all are
+        return id(tensor.storage), tensor.offset, tensor.shape, tensor.strides
     storage = getattr(tensor, "storage", None)
     if storage is None:
         return id(tensor)

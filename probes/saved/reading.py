@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from ..artifacts import Checkpoint, Progress, Tensor
 from ..errors import Unreadable
-from ..memory import settle
+from ..memory import settle, uncollected
 from . import pairs, statistics
 from .pairs import Pair
 from .statistics import Job
@@ -54,9 +54,10 @@ def gather(
     alone = os.environ.get("OPENBLAS_NUM_THREADS") == "1"  # else its threads and ours wait for each other
     threads = min(THREADS, os.cpu_count() or 1) if alone else 1
     if total < WORTH_THREADS * len(jobs) or threads < 2:
-        for _, job in jobs:
-            _do(job)
-            report()
+        with uncollected():
+            for _, job in jobs:
+                _do(job)
+                report()
         return
     _share(iter([job for _, job in jobs]), threads, report)
 

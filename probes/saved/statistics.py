@@ -189,6 +189,11 @@ class Stream:
     take: Callable[..., Sequence[Floats | None]] | None
     sums: Sums | None
     parameter: ParameterState | None
+    width: int = field(init=False)
+    """Stored bytes of a number of each of them."""
+
+    def __post_init__(self) -> None:
+        self.width = sum(map(itemsize, self.sources))
 
     def read(self) -> None:
         """Reads it to its end. Raises Unreadable."""
@@ -212,7 +217,7 @@ class Stream:
         known = self.take(row, column, parts) if self.take is not None else [None for _ in parts]
         for values, part, squares in zip(self.gathered, parts, known, strict=True):
             look(values, row, part, squares)
-        self.numbers.seen += sum(part.size * itemsize(t) for part, t in zip(parts, self.sources, strict=True))
+        self.numbers.seen += parts[0].size * self.width
 
 
 _kept: dict[int, Statistics] = {}
@@ -232,7 +237,7 @@ def forget() -> None:
 
 def in_memory(tensor: Tensor) -> Tensor:
     """The same numbers, read now. Raises Unreadable."""
-    if isinstance(tensor, LazyTensor):
+    if type(tensor) is LazyTensor:  # others lie in several pieces
         return tensor.loaded()
     numbers = tensor.array()
     return LibraryTensor(tensor.name, tensor.shape, tensor.dtype, lambda: numbers)

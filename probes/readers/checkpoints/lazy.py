@@ -149,7 +149,9 @@ class LazyTensor:
         numbers = np.empty(count * self.itemsize, np.uint8)
         self.storage.span.fill(self.offset * self.itemsize, numbers.data)
         span = Span(self.storage.span.path, 0, len(numbers), numbers.data.toreadonly())
-        return replace(self, storage=replace(self.storage, span=span), offset=0)
+        old = self.storage
+        storage = Storage(old.key, span, old.dtype, old.swap, old.fault)
+        return LazyTensor(self.name, self.shape, self.dtype, storage, 0, self.strides, self.fault)
 
     def array(self) -> Array:
         """The whole tensor; see `artifacts.Tensor`. Raises Unreadable."""
@@ -189,7 +191,7 @@ class LazyTensor:
             return
         contiguous = self.contiguous
         if contiguous and self.numel <= most:
-            yield 0, 0, self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
+            yield 0, 0, self.block()
             return
         room = self._room(most)
         for start, shape in _cut(self.shape, self.strides, most):
@@ -199,6 +201,10 @@ class LazyTensor:
             row, column, *_ = *start, 0, 0
             rows, columns, *_ = *shape, 1, 1
             yield row, column, numbers.reshape(rows, columns, -1)
+
+    def block(self) -> Array:
+        """All numbers of a contiguous tensor that is not empty, as one of its `blocks`. Raises Unreadable."""
+        return self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
 
     def _room(self, most: int) -> Room:
         count = min(most, _reach(self.shape, self.strides))

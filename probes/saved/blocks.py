@@ -106,9 +106,11 @@ def row_sums(block: Array) -> Floats:
     flat = block.reshape(len(block), -1)
     ones = _ones_like(flat, flat.shape[1])
     sums: Array = np.dot(flat, ones) if flat.shape[1] < WIDE else _dots(flat, ones)
-    if flat.dtype != np.float64 and not np.isfinite(sums).all():
+    if flat.dtype == np.float64:
+        return sums
+    if not np.isfinite(sums).all():
         return row_sums(flat.astype(np.float64))
-    return np.asarray(sums, np.float64)
+    return sums.astype(np.float64)
 
 
 def column_sums(block: Array) -> Floats:
@@ -126,6 +128,8 @@ def column_sums(block: Array) -> Floats:
 def row_squares(block: Array) -> Floats:
     """Sums of squares by row: in float32 where that is as good as float64, else in float64."""
     flat = block.reshape(len(block), -1)
+    if flat.size <= FEW and flat.dtype == np.float64:
+        return _products(flat, flat)
     if flat.shape[1] < WIDE:
         return squares(block)[0]
     return _mended(_dots(flat, flat), block, 0)  # the squares are never written down

@@ -65,6 +65,8 @@ _SHIFTS = {
 """Of a type that is a piece of float32: bits to the left, sign and fraction that are kept, 2 to the difference of the
 exponents' zero points, and the value from which on its codes mean NaN or infinity."""
 
+FEW_SHAPES = 1 << 10
+"""Shapes and strides whose extent is kept: files have many tensors of few shapes."""
 MOST_VIEWED = 16 << 20
 """Elements that a view may claim beyond its storage (expanded tensors): more is an attack or a mistake."""
 
@@ -229,12 +231,13 @@ class LazyTensor:
             raise Unreadable(self.fault, f"{self.storage.span.path}, {shown(self.name)}", "save the checkpoint again")
 
 
-@lru_cache(maxsize=1 << 12)  # layers have few shapes
+@lru_cache(maxsize=FEW_SHAPES)
 def _in_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     wanted = dense(shape)
     return all(size == 1 or stride == want for size, stride, want in zip(shape, strides, wanted, strict=True))
 
 
+@lru_cache(maxsize=FEW_SHAPES)
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
     """Numbers of the storage from the first to the last element."""
     return sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1

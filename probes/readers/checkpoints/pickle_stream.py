@@ -350,7 +350,7 @@ class _Machine:
         name = function.text if type(function) is Name else getattr(function, "name", "?")
         builder = self.builders.get(name) if type(function) is Name else None
         args = args if type(args) is tuple else (args,)
-        self.left -= sum(map(_weight, args)) if len(args) < 100 else len(args)
+        self.left -= sum([_weight(arg) for arg in args if type(arg) in _SIZED]) if len(args) < 100 else len(args)
         self.stack.append(builder(*args) if builder else Inert(str(name), args))
 
     def op_build(self, arg: Any) -> None:
@@ -365,12 +365,12 @@ class _Machine:
         self.stack.append(self.persistent(self.stack.pop()))
 
 
+_SIZED = frozenset([str, bytes, dict, list, tuple])
+
+
 def _weight(arg: Any) -> int:
-    """What copying an argument costs, as a number of instructions."""
-    kind = type(arg)
-    if kind is str or kind is bytes:
-        return len(arg) >> 6
-    return len(arg) if kind is dict or kind is list or kind is tuple else 0
+    """What copying an argument that has a size costs, as a number of instructions."""
+    return len(arg) >> 6 if type(arg) in (str, bytes) else len(arg)
 
 
 _LARGEST_KEY = 2**61 - 2

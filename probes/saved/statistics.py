@@ -1,7 +1,8 @@
 """What the numbers of a checkpoint add up to: one streaming pass, kept, and shared by all probes.
 
 Every tensor is read once, in pieces and in bounded memory; the moments of one parameter are read side by side, together
-with its weight where a formula needs both. `gather` in `reading` does all of it at once, on two threads.
+with its weight where a formula needs both, and with the same weights of other checkpoints where these are compared
+(`pairs`). `gather` in `reading` does all of it at once, on two threads.
 """
 
 from __future__ import annotations

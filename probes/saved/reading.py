@@ -22,6 +22,7 @@ WORTH_THREADS = 1 << 19
 """Bytes of the average tensor below which two threads mostly wait for each other."""
 
 
+@uncollected()
 def gather(
     checkpoints: Sequence[Checkpoint],
     progress: Progress | None = None,
@@ -54,10 +55,9 @@ def gather(
     alone = os.environ.get("OPENBLAS_NUM_THREADS") == "1"  # else its threads and ours wait for each other
     threads = min(THREADS, os.cpu_count() or 1) if alone else 1
     if total < WORTH_THREADS * len(jobs) or threads < 2:
-        with uncollected():
-            for _, job in jobs:
-                _do(job)
-                report()
+        for _, job in jobs:
+            _do(job)
+            report()
         return
     _share(iter([job for _, job in jobs]), threads, report)
 

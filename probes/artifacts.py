@@ -92,11 +92,15 @@ class OptimizerState:
     key: str
     step: int | None = field(init=False)
     """The largest step count of any parameter."""
+    decoupled: bool | None = field(init=False)
+    """Whether weight decay is decoupled from the gradient (AdamW). None if it cannot be told: an AdamW that is one only
+    by its value of weight decay is a guess, and no answer."""
     _by_name: dict[str, ParameterState] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         steps = [p.step for p in self.parameters if p.step is not None]
         object.__setattr__(self, "step", int(max(steps)) if steps else None)
+        object.__setattr__(self, "decoupled", self._decoupled())
         named = {p.name: p for p in reversed(self.parameters) if p.name is not None}
         object.__setattr__(self, "_by_name", named)
 
@@ -104,12 +108,7 @@ class OptimizerState:
         """The state of the parameter of that name, if the mapping knows it."""
         return self._by_name.get(name)
 
-    @property
-    def decoupled(self) -> bool | None:
-        """Whether weight decay is decoupled from the gradient (AdamW). None if it cannot be told.
-
-        An AdamW that is one only by its value of weight decay is a guess, and no answer.
-        """
+    def _decoupled(self) -> bool | None:
         if self.kind == "adamw" and self.kind_from != "weight-decay":
             return True
         flags = {g.get("decoupled_weight_decay") for g in self.groups}

@@ -10,7 +10,7 @@ from .artifacts import Artifacts, Checkpoint, Log, OptimizerState, Progress, Ser
 from .errors import Unreadable
 from .finding import plain
 from .names import direction
-from .registry import wanted
+from .registry import compared, wanted
 from .saved import statistics
 from .saved.layers import floating
 from .saved.moments import family
@@ -24,7 +24,7 @@ def describe(artifacts: Artifacts, progress: Progress | None = None) -> dict[str
     """
     entries: list[dict[str, Any]] = []
     if artifacts.checkpoints:
-        gather(artifacts.checkpoints, progress, wanted(artifacts))
+        gather(artifacts.checkpoints, progress, wanted(artifacts), compared(artifacts))
     entries += [_checkpoint(checkpoint) for checkpoint in artifacts.checkpoints]
     entries += [_log(log) for log in artifacts.logs]
     target = artifacts.target or artifacts.target_candidate

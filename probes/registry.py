@@ -1,7 +1,7 @@
 """Which probes there are: their files are read with `ast`, so listing them imports neither torch nor NumPy.
 
 A probe is a file in `checks/`: a docstring with six headings, the literals NEEDS, SPEAKS_TO and COST, `run`, and
-perhaps `whole`, which names the tensors that it needs in one piece.
+perhaps `whole` and `compared`, which name the tensors that it needs in one piece and the checkpoints that it compares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import Unreadable
 
 if TYPE_CHECKING:  # artifacts imports NumPy
-    from .artifacts import Artifacts, Run, Tensor
+    from .artifacts import Artifacts, Checkpoint, Run, Tensor
 
 HEADINGS = ("What it measures", "Formula", "Thresholds and sources", "Evidence", "Reads", "Cannot tell")
 KINDS = frozenset({"checkpoint", "log", "target", "data", "script"})
@@ -103,9 +103,17 @@ def _texts(literals: dict[str, Any], name: str, path: Path) -> tuple[str, ...]:
 
 def wanted(artifacts: Artifacts) -> list[Tensor]:
     """Tensors of the latest checkpoint that the probes of files declare (`whole(artifacts)`) to need as a whole."""
+    return _declared("whole", artifacts)
+
+
+def compared(artifacts: Artifacts) -> list[tuple[Checkpoint, Checkpoint]]:
+    """Checkpoints that the probes of files declare (`compared(artifacts)`) to compare entry by entry."""
+    return _declared("compared", artifacts)
+
+
+def _declared(need: str, artifacts: Artifacts) -> list[Any]:
     modules = [_module(name) for name, spec in probes().items() if spec.cost == "file" and "checkpoint" in spec.needs]
-    declared = [module.whole for module in modules if hasattr(module, "whole")]
-    return [tensor for whole in declared for tensor in whole(artifacts)]
+    return [one for module in modules if hasattr(module, need) for one in getattr(module, need)(artifacts)]
 
 
 def load(probe_id: str) -> Run:

@@ -28,8 +28,9 @@ Evidence
     inferred: that an identical, random tensor was meant to be trained.
 
 Reads
-    The weights of the first, middle and last checkpoint, and of neighbours few steps apart; the optimizers' options;
-    the logs for whether the run learns.
+    The weights of the first, middle and last checkpoint, and of neighbours whose optimizers are torch's Adam, side by
+    side in the shared pass; the optimizers' options; the logs for whether the run learns. Of an identical matrix that
+    still looks untrained and is not kept whole, the first 32 MB are read again.
 
 Cannot tell
     The bound passes the size of the weights after some 50 steps at usual rates: later changes pass unseen. Optimizers
@@ -48,10 +49,11 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Progress
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..saved import counts, pace
-from ..saved.displacement import Reach, reaches
-from ..saved.drift import Move, moves, steps_between, untrained
+from ..saved.displacement import Reach, bounded, reaches
+from ..saved.drift import Move, ends, moves, steps_between, untrained
 from ..saved.layers import called, module_of, parameters
 from ..saved.moments import option
+from ..saved.pairs import Pair
 from ..series.outcome import Outcome, outcome
 
 NEEDS = ("checkpoint",)
@@ -108,11 +110,20 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
+def compared(artifacts: Artifacts) -> list[Pair]:
+    """Those between which moves are measured, and neighbours that Adam may be too slow to have joined."""
+    return ends(artifacts.checkpoints) + [pair for pair in _neighbours(artifacts) if bounded(*pair)]
+
+
+def _neighbours(artifacts: Artifacts) -> list[Pair]:
+    return list(pairwise(artifacts.checkpoints))[:MOST_PAIRS]
+
+
 def gather(artifacts: Artifacts, found: list[Move]) -> Seen:
     """The moves with what is needed to judge them; stops at the first two checkpoints that Adam cannot have joined."""
     beyond: list[Reach] = []
     between, tested = None, 0
-    for before, after in list(pairwise(artifacts.checkpoints))[:MOST_PAIRS]:
+    for before, after in _neighbours(artifacts):
         held = reaches(before, after, artifacts)
         tested = max(tested, len(held))
         if any(r.beyond for r in held):

@@ -118,7 +118,7 @@ def fitting(saved: Shapes, wanted: Shapes) -> Fitting:
 def grows(checkpoints: tuple[Checkpoint, ...]) -> bool:
     """Whether the optimizer counted on from checkpoint to checkpoint, as far as they tell their order."""
     known = [c for c in checkpoints if c.epoch is not None and c.optimizer is not None and c.optimizer.step]
-    return len(known) > 1 and counts.restarted(checkpoints, lambda c: c.optimizer.step if c.optimizer else None) is None
+    return len(known) > 1 and counts.restarted(checkpoints, counts.counted) is None
 
 
 def _loads(found: Fitting, last: Checkpoint, counts_on: bool) -> Verdict:

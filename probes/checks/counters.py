@@ -52,6 +52,7 @@ from ..finding import Cell, Finding, Judgement, Measure, Table, Verdict
 from ..saved import counts
 from ..saved.half_range import Lost, lost
 from ..saved.moments import option
+from ..saved.pairs import Pair
 from ..saved.schedules import GONE, Schedule, schedules
 from ..series.outcome import Outcome, outcome
 
@@ -96,9 +97,15 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     )
 
 
+def compared(artifacts: Artifacts) -> list[Pair]:
+    """Where a count fell: whether the weights went on is asked of those."""
+    found = (f for count in (counts.counted, counts.ticks) for f in counts.fallen(artifacts.checkpoints, count))
+    return [(before, after) for before, after, _ in found]
+
+
 def resumed(checkpoints: tuple[Checkpoint, ...]) -> list[Verdict]:
     """Counts that began anew while the run went on."""
-    found = counts.restarted(checkpoints, _counted)
+    found = counts.restarted(checkpoints, counts.counted)
     if found is not None:
         return [_restart(*found)]
     found = counts.restarted(checkpoints, counts.ticks)
@@ -112,10 +119,6 @@ def resumed(checkpoints: tuple[Checkpoint, ...]) -> list[Verdict]:
     return [v for c in checkpoints[-1:] if (v := lagging(c)) is not None]
 
 
-def _counted(checkpoint: Checkpoint) -> int | None:
-    return checkpoint.optimizer.step if checkpoint.optimizer else None
-
-
 def _at(checkpoint: Checkpoint, name: str) -> str:
     if name in {"epoch", "step"}:
         return f"{name} {counts.told(checkpoint, name)}"
@@ -124,7 +127,7 @@ def _at(checkpoint: Checkpoint, name: str) -> str:
 
 def _restart(before: Checkpoint, after: Checkpoint, name: str) -> Verdict:
     because = (
-        f"the optimizer's own count is {_counted(before)} at {_at(before, name)} and {_counted(after)} at "
+        f"the optimizer's own count is {counts.counted(before)} at {_at(before, name)} and {counts.counted(after)} at "
         f"{_at(after, name)}, while the weights went on from there: its state was started anew in between, not restored"
     )
     same = _settings(before.optimizer) == _settings(after.optimizer)
@@ -142,7 +145,7 @@ def _settings(state: OptimizerState | None) -> object:
 
 def lagging(checkpoint: Checkpoint) -> Verdict | None:
     """One file in which two counters agree and the optimizer's own lies below them by no whole factor."""
-    steps = _counted(checkpoint) if checkpoint.scaler is None else None  # loss scaling skips steps
+    steps = counts.counted(checkpoint) if checkpoint.scaler is None else None  # loss scaling skips steps
     others = {
         "the file's step": counts.own(checkpoint),
         "batch norm's count": counts.batches(checkpoint),
@@ -220,7 +223,7 @@ def _too_low(because: str, known: Outcome, sure: bool) -> Verdict:
 
 def unit(schedule: Schedule, checkpoint: Checkpoint) -> str | None:
     """Whether a schedule counts "step"s or "epoch"s; None if that cannot be told, or is the same."""
-    steps = _counted(checkpoint) or counts.own(checkpoint) or counts.batches(checkpoint)
+    steps = counts.counted(checkpoint) or counts.own(checkpoint) or counts.batches(checkpoint)
     epoch = checkpoint.epoch
     if steps is None or epoch is None or steps < MANY * (epoch + 1):
         return None
@@ -364,7 +367,7 @@ def _table(rows: list[tuple[Cell, ...]]) -> Table:
 def _facts(checkpoints: tuple[Checkpoint, ...], verdicts: list[Verdict]) -> dict[str, str]:
     if not verdicts:
         return {}
-    found = counts.restarted(checkpoints, _counted)
+    found = counts.restarted(checkpoints, counts.counted)
     shown = found[0] if found else checkpoints[-1]
     facts = {"checkpoint": shown.path.name, "step": str(shown.step) if shown.step is not None else ""}
     first = next(iter(schedules(shown)), None)

@@ -32,7 +32,8 @@ Evidence
 
 Reads
     The latest checkpoint's optimizer state and weights. A target or script as text, and the file's own settings and
-    class names: do they name ReLU? A target that may be run: one forward pass.
+    class names: do they name ReLU? A target that may be run: one forward pass. Layers that have a bound are kept whole
+    in the shared pass, 384 MB with those of other probes; beyond that they are read again.
 
 Cannot tell
     Which activation follows a layer is seldom in the file: where nothing names ReLU, units without gradient are called

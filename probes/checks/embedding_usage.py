@@ -19,7 +19,9 @@ Evidence
     inferred: that a random table was meant to be trained. Which rows were used is exact, and told.
 
 Reads
-    The latest checkpoint: the tables that are named as embeddings, and the optimizer's state of them.
+    The latest checkpoint: the tables that are named as embeddings, and the optimizer's state of them, in the shared
+    pass. Of a table that was not trained (and is not kept whole for other probes) the first rows, up to 512 KB, are
+    read again.
 
 Cannot tell
     Tables whose names do not say embedding. Which token a row stands for. With coupled weight decay every row has a
@@ -111,7 +113,7 @@ def look(checkpoint: Checkpoint, tensor: Tensor) -> Usage:
     spread = float(norms.max() / middle) if middle > 0 else math.nan
     zero = int((values.rows == 0).sum())
     trained, never, stale, why = _used(checkpoint, tensor)
-    drawn = drawn_normal(tensor) if trained is False else None
+    drawn = drawn_normal(statistics.of(checkpoint).held(tensor)) if trained is False else None
     return Usage(tensor, never, stale, zero, spread, trained, drawn, why)
 
 

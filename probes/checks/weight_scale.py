@@ -26,7 +26,9 @@ Evidence
     numbers look untouched was meant to be trained.
 
 Reads
-    The weights of the first and of the latest checkpoint; options and steps of the optimizer; the logs.
+    The weights of the first and of the latest checkpoint, in the shared pass; options and steps of the optimizer; the
+    logs. Of a matrix as large as the default law at most, without updates, that is not kept whole, the first 32 MB are
+    read again.
 
 Cannot tell
     Which initialisation was meant. A start behind many steps, or behind SGD, which has no bound. A single layer out of
@@ -47,6 +49,7 @@ from ..saved import moments, statistics
 from ..saved.drift import untrained
 from ..saved.histories import histories
 from ..saved.layers import Layer, called, copies, depth, fan_in
+from ..saved.sums import Values
 from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
 
@@ -107,13 +110,16 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
 def gather(checkpoint: Checkpoint) -> list[Scale]:
     """The scale of every finite weight matrix, in forward order."""
     found = []
-    for layer in depth(checkpoint):
-        values = statistics.of(checkpoint).values(layer.weight)
-        if not values.bad:
-            default = 1 / math.sqrt(3 * fan_in(layer))
-            fresh = _fresh(checkpoint, layer) if values.largest < EDGE * default else False
-            found.append(Scale(layer, values.rms, default, _oddity(checkpoint, layer), fresh))
+    for layer, values, default in _sizes(checkpoint):
+        fresh = _fresh(checkpoint, layer) if values.largest < EDGE * default else False
+        found.append(Scale(layer, values.rms, default, _oddity(values), fresh))
     return found
+
+
+def _sizes(checkpoint: Checkpoint) -> list[tuple[Layer, Values, float]]:
+    """Every finite weight matrix in forward order, and the RMS that the default law gives it."""
+    found = [(layer, statistics.of(checkpoint).values(layer.weight)) for layer in depth(checkpoint)]
+    return [(layer, values, 1 / math.sqrt(3 * fan_in(layer))) for layer, values in found if not values.bad]
 
 
 def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
@@ -124,9 +130,8 @@ def _fresh(checkpoint: Checkpoint, layer: Layer) -> bool | None:
     return None if layer.weight.numel < ENOUGH else untrained(checkpoint, layer.weight)
 
 
-def _oddity(checkpoint: Checkpoint, layer: Layer) -> str:
+def _oddity(values: Values) -> str:
     """ "all zero", "all the same", or nothing."""
-    values = statistics.of(checkpoint).values(layer.weight)
     return "" if not values.constant else "all zero" if values.high == 0 else "all the same"
 
 
@@ -137,11 +142,11 @@ def started(first: Checkpoint, reach: float) -> tuple[float, float] | None:
     if state is None or not state.groups or moments.family(state) != "adam" or not state.step:
         return None
     rate = max(moments.option(g, "initial_lr", moments.option(g, "lr", 0.0)) for g in state.groups)
-    moved, scales = reach * rate * state.step, gather(first)
-    if not scales:
+    moved, sizes = reach * rate * state.step, _sizes(first)
+    if not sizes:
         return None
-    low = [max(0.0, s.rms - moved) / s.default for s in scales]
-    high = [(s.rms + moved) / s.default for s in scales]
+    low = [max(0.0, values.rms - moved) / default for _, values, default in sizes]
+    high = [(values.rms + moved) / default for _, values, default in sizes]
     return float(np.median(low)), float(np.median(high))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..artifacts import Array, Floats, Tensor
+from ..readers.checkpoints.lazy import LazyTensor
 
 BLOCK = 1 << 19
 """Numbers in one block: 2 MB of float32. Smaller ones stay nearer to the processor, but then two threads spend their
@@ -34,11 +35,16 @@ def blocks(tensor: Tensor, most: int = BLOCK) -> Iterator[Block]:
     """
     own: Callable[[int], Iterator[Block]] | None = getattr(tensor, "blocks", None)
     for row, column, numbers in own(most) if own is not None else _by_rows(tensor, most):
-        yield row, column, real(numbers)
+        with np.errstate(invalid="ignore"):
+            found = real(numbers)
+        yield row, column, found
 
 
 def together(tensors: Sequence[Tensor], most: int = BLOCK) -> Iterator[tuple[int, int, tuple[Array, ...]]]:
-    """The blocks of tensors of one shape side by side. Raises Unreadable."""
+    """The blocks of tensors of one shape side by side. What NumPy warns of is left to the caller. Raises Unreadable."""
+    if all(type(t) is LazyTensor and 0 < t.numel <= most and t.contiguous for t in tensors):
+        yield 0, 0, tuple([real(t.block()) for t in tensors if isinstance(t, LazyTensor)])
+        return
     layouts = {getattr(tensor, "layout", None) for tensor in tensors}
     if len(tensors) > 1 and (None in layouts or len(layouts) > 1):
         yield from _aligned(tensors, most)
@@ -49,13 +55,12 @@ def together(tensors: Sequence[Tensor], most: int = BLOCK) -> Iterator[tuple[int
 
 def real(numbers: Array) -> Array:
     """As float32 if they are many and it holds them exactly, else as float64."""
-    if numbers.size <= FEW and not np.iscomplexobj(numbers):
-        with np.errstate(invalid="ignore"):
-            return np.asarray(numbers, np.float64)
+    if numbers.dtype.kind == "c":
+        numbers = np.abs(numbers)
+    elif numbers.size <= FEW:
+        return numbers.astype(np.float64)
     if numbers.dtype in (np.float32, np.float64):
         return numbers
-    if np.iscomplexobj(numbers):
-        numbers = np.abs(numbers)
     return np.asarray(numbers, np.float32 if numbers.dtype.itemsize < 4 else np.float64)
 
 
@@ -101,9 +106,11 @@ def row_sums(block: Array) -> Floats:
     flat = block.reshape(len(block), -1)
     ones = _ones_like(flat, flat.shape[1])
     sums: Array = np.dot(flat, ones) if flat.shape[1] < WIDE else _dots(flat, ones)
-    if flat.dtype != np.float64 and not np.isfinite(sums).all():
+    if flat.dtype == np.float64:
+        return sums
+    if not np.isfinite(sums).all():
         return row_sums(flat.astype(np.float64))
-    return np.asarray(sums, np.float64)
+    return sums.astype(np.float64)
 
 
 def column_sums(block: Array) -> Floats:
@@ -121,6 +128,8 @@ def column_sums(block: Array) -> Floats:
 def row_squares(block: Array) -> Floats:
     """Sums of squares by row: in float32 where that is as good as float64, else in float64."""
     flat = block.reshape(len(block), -1)
+    if flat.size <= FEW and flat.dtype == np.float64:
+        return _products(flat, flat)
     if flat.shape[1] < WIDE:
         return squares(block)[0]
     return _mended(_dots(flat, flat), block, 0)  # the squares are never written down

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..artifacts import Checkpoint
-from . import moments, statistics
+from . import pairs, statistics
 from .layers import depth
 from .schedules import schedules
 
@@ -49,6 +49,11 @@ def batches(checkpoint: Checkpoint) -> int | None:
     return common if common is not None and 2 * counts.count(common) > len(counts) else None
 
 
+def counted(checkpoint: Checkpoint) -> int | None:
+    """Steps by the optimizer's own count."""
+    return checkpoint.optimizer.step if checkpoint.optimizer else None
+
+
 def ticks(checkpoint: Checkpoint) -> int | None:
     """How often the first scheduler was stepped."""
     return next((s.count for s in schedules(checkpoint)), None)
@@ -82,6 +87,15 @@ def restarted(
     checkpoints: tuple[Checkpoint, ...], count: Callable[[Checkpoint], int | None]
 ) -> tuple[Checkpoint, Checkpoint, str] | None:
     """Two checkpoints of one run between which a count did not grow although the run went on, and what tells that."""
+    found = fallen(checkpoints, count)
+    return next(((a, b, name) for a, b, name in found if GOES_ON < alike(a, b) < 1), None)
+
+
+def fallen(
+    checkpoints: tuple[Checkpoint, ...], count: Callable[[Checkpoint], int | None]
+) -> Iterator[tuple[Checkpoint, Checkpoint, str]]:
+    """Neighbours between which a count did not grow although something else did, and what: of one run, if their weights
+    are alike."""
     known = [c for c in checkpoints if count(c)]
     for name, far in PROGRESS:
         if len(known) < 2 or any(far(c) is None for c in known) or (name == "step" and not any(map(own, known))):
@@ -89,9 +103,8 @@ def restarted(
         ordered = sorted(known, key=lambda c: far(c) or 0)
         for before, after in pairwise(ordered):
             grew = (far(after) or 0) > (far(before) or 0)
-            if grew and (count(after) or 0) <= (count(before) or 0) and GOES_ON < alike(before, after) < 1:
-                return before, after, name
-    return None
+            if grew and (count(after) or 0) <= (count(before) or 0):
+                yield before, after, name
 
 
 def told(checkpoint: Checkpoint, name: str) -> int | None:
@@ -108,5 +121,5 @@ def alike(before: Checkpoint, after: Checkpoint) -> float:
             return 0.0
         a, b = statistics.of(before).norm(start), statistics.of(after).norm(layer.weight)
         if a > 0 and b > 0 and math.isfinite(a * b):
-            cosines.append((a * a + b * b - moments.distance(start, layer.weight) ** 2) / (2 * a * b))
+            cosines.append((a * a + b * b - pairs.gap(before, after, layer.weight.name).square) / (2 * a * b))
     return float(np.median(cosines)) if cosines else 0.0

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..artifacts import Artifacts, Checkpoint, OptimizerState, Series, Tensor
-from . import moments, statistics
-from .blocks import blocks
+from ..artifacts import Artifacts, Checkpoint, OptimizerState, Series
+from . import moments, pairs, statistics
 from .layers import parameters
 from .moments import betas, option
 from .schedules import schedules
@@ -50,7 +49,7 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
     Only torch's own Adam and AdamW, float32 weights, and counts that went on from `before` to `after`.
     """
     old, state, found = before.optimizer, after.optimizer, []
-    if old is None or state is None or not _is_torch_adam(state) or len(old.groups) != len(state.groups):
+    if old is None or state is None or not bounded(before, after):
         return []
     logged = artifacts.series("lr")
     for name, end in parameters(after).items():
@@ -63,9 +62,20 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
             continue
         was, now = statistics.of(before).values(start), statistics.of(after).values(end)
         most = reach(first, last, rate, state.groups[own.group], was.largest)
-        if most < was.largest + now.largest and _zeros(end) - _zeros(start) <= PRUNED * now.numel:
-            found.append(Reach(name, moments.apart(start, end)[1], most, last - first))
+        if most >= was.largest + now.largest:
+            continue
+        gap = pairs.gap(before, after, name)
+        if gap.zeroed <= PRUNED * now.numel:
+            found.append(Reach(name, gap.largest, most, last - first))
     return found
+
+
+def bounded(before: Checkpoint, after: Checkpoint) -> bool:
+    """Whether both hold the state of an Adam for which the bound may hold, few enough steps apart."""
+    old, state = before.optimizer, after.optimizer
+    if old is None or state is None or not _is_torch_adam(state) or len(old.groups) != len(state.groups):
+        return False
+    return (state.step or 0) <= (old.step or 0) + MOST_STEPS
 
 
 def reach(first: int, last: int, lr: float, group: Group, size: float) -> float:
@@ -100,8 +110,3 @@ def highest(before: Checkpoint, after: Checkpoint, groups: tuple[Group, Group], 
         return None
     top = max(*ends, *known, *values, *(t for t in tops if t is not None))
     return top if math.isfinite(top) and top > 0 else None
-
-
-def _zeros(tensor: Tensor) -> int:
-    """Entries that are exactly 0: many new ones are pruning."""
-    return sum(int(block.size - np.count_nonzero(block)) for _, _, block in blocks(tensor))

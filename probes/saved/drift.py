@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..artifacts import Checkpoint, Floats, Tensor
-from . import moments, statistics
+from . import statistics
 from .layers import RECURRENT, floating, parameters
+from .pairs import Pair, gap
 
 MOST_TESTED = 1 << 22
 SURE = 1000
@@ -34,8 +35,16 @@ class Move:
     straight: float | None
 
 
+def ends(checkpoints: tuple[Checkpoint, ...]) -> list[Pair]:
+    """Those between which moves are measured: first and last, first and middle, middle and last."""
+    if len(checkpoints) < 2:
+        return []
+    first, middle, last = checkpoints[0], checkpoints[len(checkpoints) // 2], checkpoints[-1]
+    return [(first, last), *([(first, middle), (middle, last)] if len(checkpoints) > 2 else [])]
+
+
 def moves(checkpoints: tuple[Checkpoint, ...]) -> list[Move]:
-    """One Move for every floating parameter that the first and the last checkpoint share. Reads them in pieces."""
+    """One Move for every floating parameter that the first and the last checkpoint share. Raises Unreadable."""
     if len(checkpoints) < 2:
         return []
     first, last = checkpoints[0], checkpoints[-1]
@@ -46,26 +55,20 @@ def moves(checkpoints: tuple[Checkpoint, ...]) -> list[Move]:
         if start is None or start.shape != end.shape or not floating(start):
             continue
         between = middle.tensors.get(name) if middle else None
-        found.append(
-            _move(
-                name,
-                statistics.of(first).norm(start),
-                start,
-                between if between is not None and between.shape == end.shape else None,
-                end,
-            )
-        )
+        same = between is not None and between.shape == end.shape
+        found.append(_move(name, first, middle if same else None, last))
     return found
 
 
-def _move(name: str, size: float, start: Tensor, between: Tensor | None, end: Tensor) -> Move:
-    whole = moments.distance(start, end)
+def _move(name: str, first: Checkpoint, middle: Checkpoint | None, last: Checkpoint) -> Move:
+    start, whole = first.tensors[name], gap(first, last, name).distance
+    size = statistics.of(first).norm(start)
     relative = whole / size if size > 0 else (0.0 if whole == 0 else math.inf)
-    if between is None:
-        return Move(name, end.shape, relative, relative, None)
-    one, two = moments.distance(start, between), moments.distance(between, end)
+    if middle is None:
+        return Move(name, start.shape, relative, relative, None)
+    one, two = gap(first, middle, name).distance, gap(middle, last, name).distance
     after = two / size if size > 0 else (0.0 if two == 0 else math.inf)
-    return Move(name, end.shape, relative, after, whole / (one + two) if one > 0 and two > 0 else None)
+    return Move(name, start.shape, relative, after, whole / (one + two) if one > 0 and two > 0 else None)
 
 
 def steps_between(a: Checkpoint, b: Checkpoint) -> int | None:

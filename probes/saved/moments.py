@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..artifacts import Floats, OptimizerState, ParameterState, Tensor
-from .blocks import row_squares, together
 
 ADAM = ("exp_avg", "exp_avg_sq")
 TWO_MOMENTS = frozenset(["adam", "adamw", "nadam", "radam", "lamb"])
@@ -126,19 +125,3 @@ def floor_after(steps: float, group: dict[str, Any]) -> float:
     """The coherence that a unit reaches after so many steps without a gradient, started at the noise floor."""
     b1, b2 = betas(group)
     return float((1 - b1) / (1 + b1) * (b1**2 / b2) ** steps)
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    """The Euclidean distance of two tensors of one shape; exactly 0 only if they are equal."""
-    return apart(a, b)[0]
-
-
-def apart(a: Tensor, b: Tensor) -> tuple[float, float]:
-    """(Euclidean distance, largest absolute difference of an entry) of two tensors of one shape."""
-    square, largest = 0.0, 0.0
-    with np.errstate(all="ignore"):
-        for _, _, (x, y) in together([a, b]):
-            gap = np.subtract(x, y).reshape(1, 1, -1)
-            square += float(row_squares(gap)[0])
-            largest = max(largest, float(np.abs(gap).max(initial=0.0)))
-    return math.sqrt(square), largest

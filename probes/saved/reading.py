@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from ..artifacts import Checkpoint, Progress, Tensor
 from ..errors import Unreadable
-from ..memory import settle
-from . import statistics
+from ..memory import settle, uncollected
+from . import pairs, statistics
+from .pairs import Pair
+from .statistics import Job
 
 THREADS = 2
 """NumPy lets go of the interpreter while it computes; more threads than two wait for memory."""
@@ -20,15 +22,27 @@ WORTH_THREADS = 1 << 19
 """Bytes of the average tensor below which two threads mostly wait for each other."""
 
 
-def gather(checkpoints: Sequence[Checkpoint], progress: Progress | None = None, whole: Iterable[Tensor] = ()) -> None:
-    """Fills the statistics of all weights, and of the last checkpoint's optimizer state; `whole`: its tensors that stay
-    in memory.
+@uncollected()
+def gather(
+    checkpoints: Sequence[Checkpoint],
+    progress: Progress | None = None,
+    whole: Iterable[Tensor] = (),
+    compared: Iterable[Pair] = (),
+) -> None:
+    """Fills the statistics of all weights, and of the last checkpoint's optimizer state.
 
     What cannot be read is left out; it raises Unreadable where it is asked for.
+
+    Args:
+        whole: tensors of the last checkpoint that stay in memory.
+        compared: checkpoints whose weights are read side by side, for `pairs.gap`.
     """
     kept = [statistics.of(c) for c in checkpoints]
     kept[-1].keep(whole)
-    jobs = [job for one in kept for job in one.jobs(state=one.checkpoint is checkpoints[-1])]
+    groups = pairs.groups(compared)
+    taken = {place for group in groups for place in group.members}
+    jobs: list[Job] = [(group.size, group.read) for group in groups]
+    jobs += [job for one in kept for job in one.jobs(one.checkpoint is checkpoints[-1], taken)]
     total = sum(size for size, _ in jobs)
     start = sum(one.seen for one in kept)
 

@@ -1,7 +1,8 @@
 """What the numbers of a checkpoint add up to: one streaming pass, kept, and shared by all probes.
 
 Every tensor is read once, in pieces and in bounded memory; the moments of one parameter are read side by side, together
-with its weight where a formula needs both. `gather` in `reading` does all of it at once, on two threads.
+with its weight where a formula needs both, and with the same weights of other checkpoints where these are compared
+(`pairs`). `gather` in `reading` does all of it at once, on two threads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from ..artifacts import Checkpoint, Floats, ParameterState, Tensor
+from ..artifacts import Array, Checkpoint, Floats, ParameterState, Tensor
 from ..readers.checkpoints.lazy import LazyTensor
 from ..readers.checkpoints.library_tensor import LibraryTensor
 from . import lanes
@@ -21,10 +22,14 @@ from .blocks import BLOCK, together
 from .identities import Rule, rule
 from .layers import floating
 from .moments import option, options
-from .sums import Sums, Values, blank_sums, blank_values, look
+from .sums import Gap, Sums, Values, blank_sums, blank_values, look
 
 MOST_KEPT = 384 << 20
 """Bytes of tensors that are kept whole."""
+
+
+Job = tuple[int, Callable[[], object]]
+"""Stored bytes, and what reads them; it raises Unreadable."""
 
 
 @dataclass(slots=True)
@@ -39,6 +44,8 @@ class Statistics:
     _moments: set[Hashable] = field(default_factory=set)
     _wanted: set[Hashable] = field(default_factory=set)
     _whole: dict[Hashable, Tensor] = field(default_factory=dict)
+    gaps: dict[tuple[Hashable, Hashable], Gap] = field(default_factory=dict)
+    """Between tensors of this checkpoint and of later ones, by the keys of both; `pairs` fills and reads them."""
     seen: int = 0
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
@@ -54,18 +61,26 @@ class Statistics:
     def values(self, tensor: Tensor) -> Values:
         """Counts, bounds and sums of a tensor of this checkpoint. Raises Unreadable."""
         place = key(tensor)
-        owner = self._owners.get(place)
-        if place not in self._values and owner is not None:
-            self.sums(owner)
         if place not in self._values:
-            self._read([tensor])
+            self.stream(tensor).read()
         return self._values[place]
 
     def sums(self, parameter: ParameterState) -> Sums | None:
         """The sums of one parameter's state; None if it has none that is understood. Raises Unreadable."""
         if parameter.index not in self._sums:
-            self._sums[parameter.index] = self._gather(parameter)
+            stream = self._state(parameter)
+            if stream is None:
+                self._sums[parameter.index] = None
+            else:
+                stream.read()
         return self._sums[parameter.index]
+
+    def stream(self, tensor: Tensor) -> Stream:
+        """What is to be read for a tensor's values: the state that it is read side by side with, else it alone."""
+        place = key(tensor)
+        owner = self._owners.get(place) if place not in self._values else None
+        found = self._state(owner) if owner is not None else None
+        return found if found is not None else self._stream([tensor])
 
     def of(self, tensor: Tensor | None) -> Sums | None:
         """The sums of the state that belongs to a model's tensor; None if the mapping knows none."""
@@ -90,7 +105,7 @@ class Statistics:
             Unreadable
         """
         place = key(tensor)
-        if (place in self._wanted or tensor.numel == 1) and place not in self._whole:
+        if place not in self._whole and (place in self._wanted or tensor.numel == 1):
             self._whole[place] = in_memory(tensor)
         return self._whole.get(place, tensor)
 
@@ -113,53 +128,97 @@ class Statistics:
         """Whether all floating tensors of the model are finite."""
         return not any(self.values(t).bad for t in self.checkpoint.tensors.values() if floating(t))
 
-    def jobs(self, state: bool) -> list[tuple[int, Callable[[], object]]]:
-        """(stored bytes, what reads them) of all that was not read yet: the floating weights and, if wished, the
-        optimizer's state. Each raises Unreadable."""
-        found: list[tuple[int, Callable[[], object]]] = []
-        optimizer, taken = self.checkpoint.optimizer, set[Hashable]()
+    def jobs(self, state: bool, taken: Iterable[Hashable] = ()) -> list[Job]:
+        """All that was not read yet: the floating weights and, if wished, the optimizer's state; without what the
+        tensors of the keys `taken` are read with."""
+        found: list[Job] = []
+        optimizer, done = self.checkpoint.optimizer, set(taken)
         for parameter in optimizer.parameters if optimizer is not None and state else ():
             sources = self._sources(parameter)
-            if sources and parameter.index not in self._sums:
+            if sources and parameter.index not in self._sums and done.isdisjoint(places := [key(t) for t in sources]):
                 found.append((sum(map(stored, sources)), partial(self.sums, parameter)))
-                taken |= {key(t) for t in sources}
+                done.update(places)
         for tensor in self.checkpoint.tensors.values():
-            if (place := key(tensor)) not in taken and place not in self._values and floating(tensor):
+            if (place := key(tensor)) not in done and place not in self._values and floating(tensor):
                 found.append((stored(tensor), partial(self.values, tensor)))
-                taken.add(place)
+                done.add(place)
         return found
+
+    def add(self, stream: Stream) -> None:
+        """Takes in what a stream has gathered once it is read to its end."""
+        self._values.update(zip(map(key, stream.sources), stream.gathered, strict=True))
+        if stream.parameter is not None:
+            self._sums[stream.parameter.index] = stream.sums
 
     def _sources(self, parameter: ParameterState) -> tuple[Tensor, ...]:
         """The tensors that are read side by side for one parameter."""
         how = self._rules[parameter.index]
         return how.sources if how is not None else ()
 
-    def _gather(self, parameter: ParameterState) -> Sums | None:
+    def _state(self, parameter: ParameterState) -> Stream | None:
+        """The stream of one parameter's state; None if it has none that is understood."""
         how = self._rules[parameter.index]
         if how is None or any(s.shape != how.sources[0].shape for s in how.sources):
             return None
         sums = blank_sums(how.like or how.sources[0].shape)
-        self._read(how.sources, partial(how.add, sums))
-        return sums
+        return self._stream(how.sources, partial(how.add, sums), sums, parameter)
 
-    def _read(self, sources: Sequence[Tensor], add: Callable[..., Sequence[Floats | None]] | None = None) -> None:
-        """Reads tensors side by side: `add` gets every block of them, and the values of each are gathered."""
-        keys = [key(t) for t in sources]
-        gathered = [blank_values(t, moment=k in self._moments) for t, k in zip(sources, keys, strict=True)]
-        unknown, sizes = [None for _ in sources], [itemsize(t) for t in sources]
-        sources = [self.held(t) for t in sources]
+    def _stream(
+        self,
+        sources: Sequence[Tensor],
+        take: Callable[..., Sequence[Floats | None]] | None = None,
+        sums: Sums | None = None,
+        parameter: ParameterState | None = None,
+    ) -> Stream:
+        gathered = [blank_values(t, moment=key(t) in self._moments) for t in sources]
+        return Stream(self, sources, gathered, take, sums, parameter)
+
+
+@dataclass(slots=True)
+class Stream:
+    """Tensors of one checkpoint that are read side by side, and what all their blocks are added to.
+
+    Args:
+        gathered: the values of each of the sources.
+        take: adds a block of each to `sums`; None where only the values are wanted.
+        parameter: the one that the sums belong to.
+    """
+
+    numbers: Statistics
+    sources: Sequence[Tensor]
+    gathered: list[Values]
+    take: Callable[..., Sequence[Floats | None]] | None
+    sums: Sums | None
+    parameter: ParameterState | None
+    width: int = field(init=False)
+    """Stored bytes of a number of each of them."""
+
+    def __post_init__(self) -> None:
+        self.width = sum(map(itemsize, self.sources))
+
+    def read(self) -> None:
+        """Reads it to its end. Raises Unreadable."""
+        sources = self.held()
         with np.errstate(all="ignore"):
-            if add is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
+            if self.take is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
                 for row, part in codes:
-                    lanes.look(gathered[0], row, part, sources[0].dtype)
-                    self.seen += part.nbytes
+                    lanes.look(self.gathered[0], row, part, sources[0].dtype)
+                    self.numbers.seen += part.nbytes
             else:
                 for row, column, parts in together(sources, BLOCK):
-                    known = unknown if add is None else add(row, column, parts)
-                    for values, part, squares in zip(gathered, parts, known, strict=True):
-                        look(values, row, part, squares)
-                    self.seen += sum(part.size * size for part, size in zip(parts, sizes, strict=True))
-        self._values.update(zip(keys, gathered, strict=True))
+                    self.look(row, column, parts)
+        self.numbers.add(self)
+
+    def held(self) -> list[Tensor]:
+        """The sources, in memory where they are kept there. Raises Unreadable."""
+        return [self.numbers.held(t) for t in self.sources]
+
+    def look(self, row: int, column: int, parts: Sequence[Array]) -> None:
+        """Adds a block of each of the sources."""
+        known = self.take(row, column, parts) if self.take is not None else [None for _ in parts]
+        for values, part, squares in zip(self.gathered, parts, known, strict=True):
+            look(values, row, part, squares)
+        self.numbers.seen += parts[0].size * self.width
 
 
 _kept: dict[int, Statistics] = {}
@@ -179,7 +238,7 @@ def forget() -> None:
 
 def in_memory(tensor: Tensor) -> Tensor:
     """The same numbers, read now. Raises Unreadable."""
-    if isinstance(tensor, LazyTensor):
+    if type(tensor) is LazyTensor:  # others lie in several pieces
         return tensor.loaded()
     numbers = tensor.array()
     return LibraryTensor(tensor.name, tensor.shape, tensor.dtype, lambda: numbers)
@@ -197,6 +256,8 @@ def stored(tensor: Tensor) -> int:
 
 def key(tensor: Tensor) -> Hashable:
     """The same for two names of the same numbers, within the file objects of one reading."""
+    if type(tensor) is LazyTensor:  # as nearly all are
+        return id(tensor.storage), tensor.offset, tensor.shape, tensor.strides
     storage = getattr(tensor, "storage", None)
     if storage is None:
         return id(tensor)

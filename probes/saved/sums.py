@@ -125,6 +125,35 @@ class Sums:
         return float(self.raw.sum()) / square if square > 0 else square
 
 
+@dataclass(slots=True)
+class Gap:
+    """How two tensors of one shape differ, entry by entry.
+
+    Args:
+        square: sum of the squared differences; exactly 0 only if they are equal.
+        largest: the largest absolute difference of an entry.
+        zeroed: entries that are exactly 0 in the second alone.
+    """
+
+    square: float = 0.0
+    largest: float = 0.0
+    zeroed: int = 0
+
+    @property
+    def distance(self) -> float:
+        """The Euclidean distance; exactly 0 only if the tensors are equal, NaN where an entry is not finite."""
+        return math.sqrt(self.square)
+
+    def look(self, before: Array, after: Array) -> None:
+        """Adds a block of both."""
+        apart = np.subtract(after, before).reshape(1, 1, -1)
+        self.square += float(row_squares(apart)[0])
+        self.largest = max(self.largest, float(apart.max(initial=0.0)), -float(apart.min(initial=0.0)))
+        zero = np.equal(after, 0)
+        if zero.any():
+            self.zeroed += int(np.count_nonzero(before[zero]))
+
+
 def blank_values(tensor: Tensor, moment: bool = False) -> Values:
     """Of a tensor of which nothing was seen. `moment`: of an optimizer's, without sums of its own."""
     rows = 0 if moment else _rows(tensor.shape)

@@ -48,13 +48,6 @@ def test_the_last_update_from_the_state_is_the_one_that_was_made(train, make):
         assert statistics.of(last).update_norm(last.optimizer.of(name)) == pytest.approx(moved, rel=2e-3)
 
 
-def test_a_tensor_is_at_distance_zero_only_from_itself(train):
-    torch.manual_seed(0)
-    a, b, _ = train(mlp(), adam, steps=30).artifacts.checkpoints
-    assert moments.distance(a.tensors["0.weight"], a.tensors["0.weight"]) == 0
-    assert moments.distance(a.tensors["0.weight"], b.tensors["0.weight"]) > 0
-
-
 def test_age_counts_the_steps_since_the_last_gradient():
     group = {"betas": (0.9, 0.999)}
     live = (1 - 0.9) / (1 + 0.9)

@@ -21,6 +21,7 @@ from probes.readers.checkpoints.lazy import LazyTensor, Storage, dense, tensor
 from probes.readers.checkpoints.span import Span
 from probes.saved import statistics
 from probes.saved.layers import floating
+from probes.saved.statistics import in_memory
 
 
 def net() -> nn.Module:
@@ -88,6 +89,7 @@ def test_a_tensor_cut_into_chunks_is_whole_again(tmp_path):
     cut = ShardedTensor("w", (6, 4), "float32", parts[0][1].storage, 0, (4, 1), None, parts)
     assert np.array_equal(cut.array(), whole)
     assert np.array_equal(np.concatenate([rows for _, rows in cut.chunks(16)]), whole)
+    assert np.array_equal(in_memory(cut).array(), whole)
 
 
 def test_an_archive_of_arrays_is_weights_or_data_by_its_names(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...artifacts import Checkpoint
 from ...errors import Unreadable
+from ...memory import uncollected
 from .archive import Archive
 from .bundle import DATA_NAMES, Bundle, take_apart
 from .danger import warning
@@ -45,7 +46,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not stat.S_ISREG(status.st_mode):
         raise Unreadable("a folder, pipe or device, not a file", str(path), "give a regular file")
     try:
-        return _recognise(path, Span(path, 0, status.st_size))
+        with uncollected():
+            return _recognise(path, Span(path, 0, status.st_size))
     except _MALFORMED as error:
         why = f"its content makes no sense ({type(error).__name__}{f': {error}'[:100] if str(error) else ''})"
         raise Unreadable(shown(why, 160), str(path), "do not trust this file; save it again") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ NUMPY: dict[str, str] = {
     "qint32": "i4",
 }
 """Our name of a dtype -> the NumPy type of its bytes."""
+_SIZES = {name: np.dtype(kind).itemsize for name, kind in NUMPY.items()}
 
 WIDENED = (
     "bfloat16",
@@ -64,6 +65,8 @@ _SHIFTS = {
 """Of a type that is a piece of float32: bits to the left, sign and fraction that are kept, 2 to the difference of the
 exponents' zero points, and the value from which on its codes mean NaN or infinity."""
 
+FEW_SHAPES = 1 << 10
+"""Shapes and strides whose extent is kept: files have many tensors of few shapes."""
 MOST_VIEWED = 16 << 20
 """Elements that a view may claim beyond its storage (expanded tensors): more is an attack or a mistake."""
 
@@ -76,7 +79,7 @@ def shown(name: str, limit: int = 80) -> str:
 
 def itemsize(dtype: str) -> int:
     """Bytes of one stored number; 1 for types that are not known."""
-    return np.dtype(NUMPY.get(dtype, "u1")).itemsize
+    return _SIZES.get(dtype, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,7 @@ class LazyTensor:
     @property
     def contiguous(self) -> bool:
         """Whether the elements lie in the file in order and without gaps."""
-        return all(
-            size == 1 or stride == want
-            for size, stride, want in zip(self.shape, self.strides, dense(self.shape), strict=True)
-        )
+        return _in_order(self.shape, self.strides)
 
     @property
     def layout(self) -> Hashable:
@@ -135,7 +135,9 @@ class LazyTensor:
 
     def named(self, name: str) -> LazyTensor:
         """The same numbers under another name."""
-        return replace(self, name=name)
+        if type(self) is not LazyTensor:
+            return replace(self, name=name)
+        return LazyTensor(name, self.shape, self.dtype, self.storage, self.offset, self.strides, self.fault)
 
     @property
     def codes(self) -> LazyTensor:
@@ -149,7 +151,9 @@ class LazyTensor:
         numbers = np.empty(count * self.itemsize, np.uint8)
         self.storage.span.fill(self.offset * self.itemsize, numbers.data)
         span = Span(self.storage.span.path, 0, len(numbers), numbers.data.toreadonly())
-        return replace(self, storage=replace(self.storage, span=span), offset=0)
+        old = self.storage
+        storage = Storage(old.key, span, old.dtype, old.swap, old.fault)
+        return LazyTensor(self.name, self.shape, self.dtype, storage, 0, self.strides, self.fault)
 
     def array(self) -> Array:
         """The whole tensor; see `artifacts.Tensor`. Raises Unreadable."""
@@ -189,7 +193,7 @@ class LazyTensor:
             return
         contiguous = self.contiguous
         if contiguous and self.numel <= most:
-            yield 0, 0, self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
+            yield 0, 0, self.block()
             return
         room = self._room(most)
         for start, shape in _cut(self.shape, self.strides, most):
@@ -199,6 +203,10 @@ class LazyTensor:
             row, column, *_ = *start, 0, 0
             rows, columns, *_ = *shape, 1, 1
             yield row, column, numbers.reshape(rows, columns, -1)
+
+    def block(self) -> Array:
+        """All numbers of a contiguous tensor that is not empty, as one of its `blocks`. Raises Unreadable."""
+        return self._read(self.offset, self.numel).reshape(*(*self.shape, 1, 1)[:2], -1)
 
     def _room(self, most: int) -> Room:
         count = min(most, _reach(self.shape, self.strides))
@@ -223,6 +231,13 @@ class LazyTensor:
             raise Unreadable(self.fault, f"{self.storage.span.path}, {shown(self.name)}", "save the checkpoint again")
 
 
+@lru_cache(maxsize=FEW_SHAPES)
+def _in_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    wanted = dense(shape)
+    return all(size == 1 or stride == want for size, stride, want in zip(shape, strides, wanted, strict=True))
+
+
+@lru_cache(maxsize=FEW_SHAPES)
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
     """Numbers of the storage from the first to the last element."""
     return sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1
@@ -268,14 +283,13 @@ def tensor(
 def _fault(storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dtype: str) -> str | None:
     if dtype not in NUMPY:
         return f"numbers of type {dtype[:40]} are not supported"
-    if len(shape) != len(strides) or min((*shape, *strides, offset), default=0) < 0:
+    if len(shape) != len(strides) or min((*shape, *strides, offset)) < 0:
         return "its shape and strides make no sense"
-    have = storage.span.length // itemsize(dtype)
-    need = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1
-    if math.prod(shape) and need > have:
+    have, count = storage.span.length // itemsize(dtype), math.prod(shape)
+    if count and (need := offset + _reach(shape, strides)) > have:
         return f"it needs {need} stored numbers and the file holds {have}"
-    if math.prod(shape) > have + MOST_VIEWED:
-        return f"it claims {math.prod(shape):.3g} elements over {have} stored numbers"
+    if count > have + MOST_VIEWED:
+        return f"it claims {count:.3g} elements over {have} stored numbers"
     return None
 
 

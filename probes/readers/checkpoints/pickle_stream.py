@@ -67,19 +67,22 @@ def read_pickle(
         Unreadable: for anything that is not a complete, well-formed pickle within the budgets.
     """
     machine = _Machine(builders, persistent)
-    steps, next_bytes = machine.steps(), file.read
+    steps, next_bytes, number = machine.steps(), file.read, int.from_bytes
     try:
         for count in itertools.count():
             code = next_bytes(1)
-            if code == b".":
-                return machine.stack.pop(), list(machine.refused)
-            if count + machine.copied > MOST_WORK:
-                raise ValueError(f"more than {MOST_WORK} instructions")
             step = steps.get(code)
             if step is None:
+                if code == b".":
+                    return machine.stack.pop(), list(machine.refused)
                 raise ValueError(f"instruction {code!r} is not allowed" if code else "the pickle has no end")
-            read, handle = step
-            handle(read(file) if read else None)
+            if count > machine.left:
+                raise ValueError(f"more than {MOST_WORK} instructions")
+            width, read, handle = step
+            if width:  # where the file ends within it, the next instruction is missing
+                handle(number(next_bytes(width), "little"))
+            else:
+                handle(read(file) if read else None)
     except Unreadable:
         raise
     except (
@@ -153,7 +156,11 @@ _COUNTED = {
 _LITERALS = frozenset(
     ["INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "STRING", "UNICODE", "FLOAT", "BINFLOAT"]
 )
+_UNSIGNED = {"BININT1": 1, "BININT2": 2, "BINGET": 1, "BINPUT": 1, "LONG_BINGET": 4, "LONG_BINPUT": 4}
+"""Bytes of arguments that are whole numbers: most of all instructions."""
 _OPCODES = [(opcode.code.encode("latin-1"), opcode.name, _argument(opcode)) for opcode in pickletools.opcodes]
+Step = tuple[int, Reader | None, Callable[[Any], None]]
+"""Bytes of a whole number, how any other argument is read, and what is done with it."""
 
 
 class _Machine:
@@ -165,18 +172,19 @@ class _Machine:
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
         self.refused: dict[str, None] = {}
-        self.copied = 0
+        self.left = MOST_WORK
 
-    def steps(self) -> dict[bytes, tuple[Reader | None, Callable[[Any], None]]]:
-        """Instruction -> (how its argument is read, what is done), for those that are allowed."""
-        known: dict[bytes, tuple[Reader | None, Callable[[Any], None]]] = {}
+    def steps(self) -> dict[bytes, Step]:
+        """What to do at each instruction that is allowed."""
+        known: dict[bytes, Step] = {}
         for code, name, read in _OPCODES:
-            if name in _LITERALS:
-                known[code] = read, self.literal
-            elif name in _COUNTED:
-                known[code] = read, self.push
+            width = _UNSIGNED.get(name, 0)
+            if name in _COUNTED or (width and name in _LITERALS):
+                known[code] = width, read, self.push
+            elif name in _LITERALS:
+                known[code] = width, read, self.literal
             elif (handler := getattr(self, "op_" + name.lower(), None)) is not None:
-                known[code] = read, handler
+                known[code] = width, read, handler
         return known
 
     def push(self, arg: Any) -> None:
@@ -258,10 +266,11 @@ class _Machine:
         self.stack.append(tuple(values))
 
     def op_tuple1(self, arg: Any) -> None:
-        self.stack[-1:] = [(self.stack[-1],)]
+        self.stack[-1] = (self.stack[-1],)
 
     def op_tuple2(self, arg: Any) -> None:
-        self.stack[-2:] = [(self.stack[-2], self.stack[-1])]
+        last = self.stack.pop()
+        self.stack[-1] = (self.stack[-1], last)
 
     def op_tuple3(self, arg: Any) -> None:
         self.stack[-3:] = [(self.stack[-3], self.stack[-2], self.stack[-1])]
@@ -341,7 +350,7 @@ class _Machine:
         name = function.text if type(function) is Name else getattr(function, "name", "?")
         builder = self.builders.get(name) if type(function) is Name else None
         args = args if type(args) is tuple else (args,)
-        self.copied += sum(map(_weight, args)) if len(args) < 100 else len(args)
+        self.left -= sum([_weight(arg) for arg in args if type(arg) in _SIZED]) if len(args) < 100 else len(args)
         self.stack.append(builder(*args) if builder else Inert(str(name), args))
 
     def op_build(self, arg: Any) -> None:
@@ -356,11 +365,12 @@ class _Machine:
         self.stack.append(self.persistent(self.stack.pop()))
 
 
+_SIZED = frozenset([str, bytes, dict, list, tuple])
+
+
 def _weight(arg: Any) -> int:
-    """What copying an argument costs, as a number of instructions."""
-    if isinstance(arg, str | bytes):
-        return len(arg) >> 6
-    return len(arg) if isinstance(arg, dict | list | tuple) else 0
+    """What copying an argument that has a size costs, as a number of instructions."""
+    return len(arg) >> 6 if type(arg) in (str, bytes) else len(arg)
 
 
 _LARGEST_KEY = 2**61 - 2
@@ -369,7 +379,7 @@ _LARGEST_KEY = 2**61 - 2
 
 def _hashable(key: Any) -> Any:
     """A key as it is if hashing it is cheap and safe, else one that stands for it."""
-    if key is None or isinstance(key, str | float | bytes | Name | Inert):
+    if type(key) is str or key is None or isinstance(key, float | bytes | Name | Inert):
         return key
     if type(key) in (int, bool):
         return key if abs(key) <= _LARGEST_KEY else Inert("key")

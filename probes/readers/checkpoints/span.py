@@ -79,8 +79,7 @@ class Span:
 
     def part(self, start: int, length: int) -> Span:
         """A stretch inside this one. Raises Unreadable if it does not lie inside."""
-        if start < 0 or length < 0 or start + length > self.length:
-            raise Unreadable("the file is shorter than its own directory says", str(self.path), "copy or save it again")
+        self._check(start, length)
         if self.data is not None:
             return Span(self.path, 0, length, self.data[start : start + length])
         return Span(self.path, self.start + start, length, file=self.file)
@@ -88,20 +87,24 @@ class Span:
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         """Bytes from `start` on. Raises Unreadable where the file ends too early."""
         length = self.length - start if length is None else length
-        inner = self.part(start, length)  # refuses a length that does not fit before anything is allocated
-        if inner.data is not None:
-            return bytes(inner.data)
+        self._check(start, length)  # before anything is allocated
+        if self.data is not None:
+            return bytes(self.data[start : start + length])
         numbers = bytearray(length)
-        inner.fill(0, memoryview(numbers))
+        self.fill(start, memoryview(numbers))
         return bytes(numbers)
 
     def fill(self, start: int, into: memoryview) -> None:
         """Puts the bytes from `start` on into a buffer. Raises Unreadable where they are not all there."""
-        inner = self.part(start, len(into))
-        if inner.data is not None:
-            into[:] = inner.data
+        self._check(start, len(into))
+        if self.data is not None:
+            into[:] = self.data[start : start + len(into)]
         elif self.file is not None:
-            self.file.fill(inner.start, into)
+            self.file.fill(self.start + start, into)
+
+    def _check(self, start: int, length: int) -> None:
+        if start < 0 or length < 0 or start + length > self.length:
+            raise Unreadable("the file is shorter than its own directory says", str(self.path), "copy or save it again")
 
     def open(self) -> io.BufferedReader:
         """This stretch as a file of its own."""

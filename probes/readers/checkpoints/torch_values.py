@@ -38,7 +38,7 @@ def storage_dtype(kind: Any) -> str:
 
 
 def _ints(values: Any) -> tuple[int, ...]:
-    if not isinstance(values, tuple | list) or any(type(v) is not int for v in values) or len(values) > 64:
+    if not isinstance(values, tuple | list) or len(values) > 64 or not {*map(type, values)} <= {int}:
         raise ValueError("a shape that is no list of integers")
     return tuple(values)
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from .fastai import as_torch
 from .lazy import LazyTensor, shown
-from .pickle_stream import Inert, Name
-from .torch_values import number_list, scalar
+from .modules import flatten_module
+from .pickle_stream import Inert
+from .progress import progress
+from .settings import MOST_UNREAD, simplify
 
 DEEPEST = 64
 MOST_NODES = 5_000_000
@@ -25,7 +27,6 @@ MOST_VIEWS = 16
 SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
-MOST_UNREAD = 200
 
 SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
 """A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
@@ -67,25 +68,6 @@ DATA_NAMES = frozenset(
 """Names of tensors that are inputs and targets."""
 
 _NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
-_STEP_KEYS = [
-    "global_step",
-    "iter_num",
-    "global_iter",
-    "iteration",
-    "iterations",
-    "iter",
-    "it",
-    "n_iter",
-    "step",
-    "steps",
-    "steps_done",
-    "num_timesteps",
-    "total_steps",
-    "cur_iter",
-    "current_step",
-    "num_updates",
-]
-_EPOCH_KEYS = ["epoch", "epochs", "current_epoch", "epoch_num"]
 
 
 @dataclass(slots=True)
@@ -255,50 +237,9 @@ def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
 
 
-def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | None:
-    """(tensors by name, names of parameters) of a pickled nn.Module or a TorchScript object; None if it is neither."""
-    if not _is_module(node):
-        return None
-    tensors: dict[str, LazyTensor] = {}
-    parameters: list[str] = []
-    seen: set[int] = set()
-    stack: list[tuple[str, Inert]] = [("", node)]
-    while stack:
-        prefix, module = stack.pop()
-        if id(module) in seen or prefix.count(".") > DEEPEST:
-            continue
-        seen.add(id(module))
-        state = module.state
-        own, hidden = _dict(state.get("_parameters")), state.get("_non_persistent_buffers_set")
-        for name, value in own.items():
-            if isinstance(value, LazyTensor):
-                tensors[f"{prefix}{name}"] = value
-                parameters.append(f"{prefix}{name}")
-        buffers = _dict(state.get("_buffers")) if "_parameters" in state else state
-        for name, value in buffers.items():
-            if isinstance(value, LazyTensor) and not (isinstance(hidden, list) and name in hidden):
-                tensors[f"{prefix}{name}"] = value
-        inner = _dict(state.get("_modules")) if "_parameters" in state else state
-        children = [
-            (f"{prefix}{n}.", m) for n, m in inner.items() if isinstance(m, Inert) and isinstance(m.state, dict)
-        ]
-        stack.extend(reversed(children))
-    return (tensors, parameters) if tensors else None
-
-
-def _is_module(node: Inert) -> bool:
-    if not isinstance(node.state, dict):
-        return False
-    return node.name.startswith("__torch__") or {"_parameters", "_modules"} <= node.state.keys()
-
-
-def _dict(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     """Step, epoch, plain values and the keys that were not understood, from the top of the file."""
-    bundle.step, bundle.epoch = _count(tree, _STEP_KEYS), _count(tree, _EPOCH_KEYS)
+    bundle.step, bundle.epoch = progress(tree)
     if bundle.epoch is not None and bundle.epoch < 0:
         bundle.warnings.append(
             "the epoch is -1: the file was finished and stripped, so how long it trained is not in it."
@@ -319,54 +260,3 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     known = {*bundle.unread, *bundle.hyper}
     within = (path for path in lost if not any(path == part or path.startswith(f"{part}.") for part in parts))
     bundle.unread += [path for path in within if path not in known][:MOST_UNREAD]
-
-
-def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
-    for key in keys:
-        value = scalar(tree.get(key))
-        if value is not None and value == value and abs(value) < 2**53:
-            return int(value)
-    return None
-
-
-def simplify(
-    value: Any,
-    budget: list[int],
-    depth: int = 0,
-    path: str = "",
-    lost: list[str] | None = None,
-    above: tuple[int, ...] = (),
-) -> Any:
-    """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such.
-
-    Args:
-        budget: how many values may still be looked at.
-        lost: gets the paths, below `path`, of what could not be shown.
-        above: what it lies in, by id: an object that refers back to it has nothing more to show.
-    """
-    budget[0] -= 1
-    if isinstance(value, str):
-        return value[:2000]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if budget[0] >= 0 and depth <= 8 and not (isinstance(value, Inert) and _is_module(value)):
-        if isinstance(value, Name):
-            return value.text
-        if (number := scalar(value)) is not None:
-            return number
-        if (numbers := number_list(value)) is not None:
-            return numbers[:10_000]
-        if isinstance(value, Inert) and (inner := value.state if isinstance(value.state, dict) else value.items):
-            return simplify(inner, budget, depth + 1, path, lost, above)
-        if id(value) in above:
-            return None
-        above = (*above, id(value))
-        if isinstance(value, dict):
-            named = ((str(k)[:200], v) for k, v in value.items() if isinstance(k, str | int | float))
-            pairs = ((k, simplify(v, budget, depth + 1, f"{path}.{k}", lost, above)) for k, v in named)
-            return {k: v for k, v in pairs if v is not None}
-        if isinstance(value, list | tuple):
-            return [simplify(v, budget, depth + 1, f"{path}.{i}", lost, above) for i, v in enumerate(value[:10_000])]
-    if lost is not None and len(lost) < MOST_UNREAD:
-        lost.append(path)
-    return None

@@ -70,7 +70,7 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
             return _npz(path, archive)
         why = "a zip archive without a model that is understood"
         raise Unreadable(why, str(path), "give the torch or safetensors file instead")
-    if MAGIC in head[:20]:
+    if MAGIC in head:
         return _torch(path, *read_torch_legacy(span), "torch-legacy")
     if looks_like_tar(span.read(0, min(512, span.length))):
         return _torch(path, *read_torch_tar(span), "torch-tar")

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...artifacts import OptimizerState, ParameterState, Tensor
-from .bundle import simplify
 from .lazy import LazyTensor, Shape
 from .matching import SETTLES, Names, match_names, parameter_names, unique_shapes
 from .optimizer_kinds import optimizer_kind
 from .quantised import Quantised, dequantised, plain
 from .registration import registered
+from .settings import simplify
 from .torch_values import scalar
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from .fastai import as_torch
 from .lazy import LazyTensor, shown
 from .modules import flatten_module
-from .pickle_stream import Inert
+from .pickle_stream import Inert, Name
 from .progress import progress
 from .settings import MOST_UNREAD, simplify
 
@@ -27,6 +27,9 @@ MOST_VIEWS = 16
 SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
+
+CLASS = "optimizer class"
+"""Where `Bundle.optimizers` has the name of an optimizer's class, if the object itself was saved."""
 
 SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
 """A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
@@ -167,6 +170,8 @@ def take_apart(tree: Any) -> Bundle:
         bundle.hyper["random"] = "the states of the random number generators"
     elif isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
         _read_settings(bundle, tree)
+    elif isinstance(tree, list | tuple) and (bundle.models or bundle.optimizers) and len(tree) < MOST_UNREAD:
+        _read_settings(bundle, {str(place): value for place, value in enumerate(tree)})
     elif isinstance(tree, Inert) and tree.name.endswith("TrainingArguments") and isinstance(tree.state, dict):
         bundle.hyper["training_args"] = simplify(tree.state, [20_000])
     elif isinstance(tree, Inert) and isinstance(tree.state, dict) and bundle.models and "" not in bundle.models:
@@ -198,6 +203,9 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         return _children(path, node)
     if isinstance(node, Inert):
         if isinstance(node.state, dict):
+            if is_optimizer(node.state):  # the object itself, whose groups hold the parameters
+                bundle.optimizers[key] = {**node.state, CLASS: Name(node.name)}
+                return []
             bundle.note_state(path, node.state)
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module

@@ -75,6 +75,8 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     """The checkpoint with what the folder's other files say about it; what it says itself stands."""
     state = _trainer_state(folder / "trainer_state.json")
     step: Any = state.get("global_step")
+    optimizers = checkpoint.optimizer.step if checkpoint.optimizer else None
+    unsaid = checkpoint.step is None or checkpoint.step == optimizers  # where no file says it, it is the optimizer's
     epoch: Any = state.get("epoch")
     schedulers = tuple(s for side in sides for s in side.schedulers)
     scaler = next((side.scaler for side in sides if side.scaler), None)
@@ -86,7 +88,7 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     )
     return replace(
         checkpoint,
-        step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,
+        step=int(step) if unsaid and _is_count(step) else checkpoint.step,
         epoch=int(epoch) if checkpoint.epoch is None and _is_count(epoch) else checkpoint.epoch,
         hyper={**({"training_args": arguments} if arguments else {}), **checkpoint.hyper},
         schedulers=checkpoint.schedulers or schedulers,

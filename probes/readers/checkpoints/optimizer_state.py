@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...artifacts import OptimizerState, ParameterState, Tensor
+from .bundle import CLASS
 from .lazy import LazyTensor, Shape
 from .matching import SETTLES, Names, match_names, parameter_names, unique_shapes
 from .optimizer_kinds import optimizer_kind
@@ -39,6 +40,7 @@ def read_optimizer(
     saved = [_state_of(raw["state"], p) for _, p in members]
     states = [_slots(state) for state in saved]
     options = tuple(_options(g) for g in groups)
+    hints = {CLASS: raw[CLASS]} if CLASS in raw else hints
     kind, kind_from = optimizer_kind(options, [s for s in saved if isinstance(s, dict)], hints)
     shapes = [_shape(slots) for slots, _ in states]
     moments: list[dict[str, LazyTensor | Quantised]] = [
@@ -144,6 +146,12 @@ def map_names(
         return list(known), "param_names", ""
     if members and all(isinstance(p, str) for _, p in members):
         return [str(p) for _, p in members], "names", ""
+    if members and all(isinstance(p, LazyTensor) for _, p in members):  # saved as an object, beside its model or not
+        held = {t.view: name for model in reversed(models.values()) for name, t in reversed(model.items())}
+        found = [held.get(p.view) for _, p in members]
+        if any(found):
+            return found, "names", "" if all(found) else "some of its parameters are not in the file's model"
+        shapes = [p.shape for _, p in members]
     states = [(group, shape) for (group, _), shape in zip(members, shapes, strict=True)]
     return match_names(states, models, parameters, key)
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .fastai import as_torch
+from .layer_names import LAYER
 from .lazy import LazyTensor, shown
 from .modules import flatten_module
 from .pickle_stream import Inert, Name
 from .progress import progress
 from .settings import MOST_UNREAD, simplify
+from .torch_values import as_tensor
 
 DEEPEST = 64
 MOST_NODES = 5_000_000
@@ -72,6 +74,8 @@ DATA_NAMES = frozenset(
 
 _NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
 
+_RECORDS = frozenset(["metrics", "history", "losses", "logs"])
+
 
 @dataclass(slots=True)
 class Bundle:
@@ -115,6 +119,8 @@ class Bundle:
         if "last_epoch" in node and not {"_step_count", "num_bad_epochs", "_schedulers"}.isdisjoint(node):
             if "_schedulers" not in path:  # the parts of a sequence count for themselves
                 self.schedulers.append(simplify(node, [1000]))
+        elif {"last_step", "_global_step"} <= node.keys():  # mmengine's
+            self.schedulers.append(simplify(node, [1000]))
         elif self.scaler is None:
             self.scaler = scaler_state(simplify(node, [1000])) if SCALERS & node.keys() else None
 
@@ -188,6 +194,7 @@ def _is_random_state(tree: Any) -> bool:
 def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], Any]]:
     """Takes what `node` is; otherwise returns the children to look at."""
     key = ".".join(path)
+    node = _as_state_dict(node) or node
     if isinstance(node, dict):
         if (optimizer := node if is_optimizer(node) else as_torch(node)) is not None:
             bundle.optimizers[key] = optimizer
@@ -196,9 +203,9 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
-            bundle.models[key] = {str(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
+            bundle.models[key] = {name_of(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
             others = (k for k, v in node.items() if not isinstance(v, LazyTensor | dict | Inert) and v is not None)
-            bundle.unread += [".".join((*path, str(k)[:200])) for k in others][:MOST_UNREAD]
+            bundle.unread += [".".join((*path, name_of(k)[:200])) for k in others][:MOST_UNREAD]
             return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
         return _children(path, node)
     if isinstance(node, Inert):
@@ -224,8 +231,48 @@ def _children(path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], A
     return [((*path, k), v) for k, v in pairs if isinstance(v, dict | list | tuple | Inert)]
 
 
+def _as_state_dict(node: Any) -> dict[Any, Any] | None:
+    """The state dict that a list of (name, tensor), a dict of NumPy arrays or a tree of tensors amounts to, if any."""
+    if isinstance(node, list):
+        pairs = len(node) > 1 and all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in node)
+        return dict(node) if pairs and all(isinstance(value, LazyTensor) for _, value in node) else None
+    if not isinstance(node, dict) or not node:
+        return None
+    if any(isinstance(v, Inert) for v in node.values()):
+        arrays = {k: t for k, v in node.items() if isinstance(k, str) and (t := as_tensor(v)) is not None}
+        layers = sum(bool(LAYER.search(k)) for k in arrays)
+        return {**node, **arrays} if layers > len(node) / 2 else None
+    if any(isinstance(v, LazyTensor) for v in node.values()) and any(isinstance(v, dict) for v in node.values()):
+        return _flat(node)
+    return None
+
+
+def _flat(tree: dict[Any, Any]) -> dict[str, LazyTensor] | None:
+    """A tree of tensors as one state dict; None if it holds anything else, or names that are paths already."""
+    found: dict[str, LazyTensor] = {}
+    left: list[tuple[str, int, dict[Any, Any]]] = [("", 0, tree)]
+    seen = {id(tree)}
+    for prefix, depth, node in left:
+        for key, value in node.items():
+            if not isinstance(key, str) or "." in key or depth > DEEPEST:
+                return None
+            if isinstance(value, LazyTensor):
+                found[prefix + key] = value
+            elif isinstance(value, dict) and value and id(value) not in seen:
+                seen.add(id(value))
+                left.append((f"{prefix}{key}.", depth + 1, value))
+            else:
+                return None
+    return found if sum(bool(LAYER.search(name)) for name in found) > len(found) / 2 else None
+
+
+def name_of(key: Any) -> str:
+    """A tensor's name from its key in a state dict, which may be a path of several parts."""
+    return ".".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
 def _barred(path: tuple[str, ...]) -> bool:
-    return any(word in part.lower() for part in path for word in _NO_WEIGHTS)
+    return any(part.lower() in _RECORDS or any(word in part.lower() for word in _NO_WEIGHTS) for part in path)
 
 
 def is_optimizer(node: dict[Any, Any]) -> bool:
@@ -235,10 +282,10 @@ def is_optimizer(node: dict[Any, Any]) -> bool:
 
 def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     """Whether a dict is a model's state_dict: string keys, mostly tensors, at least one with several elements."""
-    if not node or not all(isinstance(k, str) for k in node):
+    if not node or not all(isinstance(k, str | int | tuple) for k in node) or all(isinstance(k, int) for k in node):
         return False
     tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
-    if all(k.lower() in DATA_NAMES for k, v in node.items() if isinstance(v, LazyTensor)):
+    if all(name_of(k).lower() in DATA_NAMES for k, v in node.items() if isinstance(v, LazyTensor)):
         return False
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True

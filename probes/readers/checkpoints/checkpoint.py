@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
 from .pickle_stream import Inert, read_pickle
+from .progress import progress
 from .safetensors_file import looks_like_safetensors, read_safetensors
+from .settings import simplify
 from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
 from .torch_tar import looks_like_tar, read_torch_tar
@@ -55,7 +58,8 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
     head = span.read(0, min(64, span.length))
     if looks_like_safetensors(head, span.length):
         tensors, metadata = read_safetensors(span)
-        return Checkpoint(path, "safetensors", dict(tensors), hyper=dict(metadata))
+        step, epoch = progress(dict(metadata))
+        return Checkpoint(path, "safetensors", dict(tensors), None, step, epoch, dict(metadata))
     if head[:4] == b"PK\x03\x04":
         archive = Archive(span)
         if is_torch(archive):
@@ -103,7 +107,10 @@ def _npz(path: Path, archive: Archive) -> Checkpoint:
     if not is_weights(archive):
         raise IsData(str(path))
     tensors, unread = read_npz(archive)
-    bundle = Bundle({"": tensors}, unread=unread)
+    counts = {n: t for n, t in tensors.items() if t.shape == () and "int" in t.dtype and not {*"./"} & {*n}}
+    bundle = Bundle({"": {n: t for n, t in tensors.items() if n not in counts}}, unread=unread)
+    bundle.hyper = simplify(counts, [1000])
+    bundle.step, bundle.epoch = progress(counts)
     return assemble(path, "npz", bundle, [])
 
 
@@ -193,8 +200,8 @@ def _is_batch(node: Any) -> bool:
 
 
 def _sb3(path: Path, archive: Archive) -> Checkpoint:
-    """A stable-baselines3 zip: torch files inside a zip. Its `data` member holds pickles in text and is not touched."""
-    bundle, refused = Bundle(), list[str]()
+    """A stable-baselines3 zip: torch files inside a zip. The pickles that its `data` holds in text are not touched."""
+    bundle, refused = Bundle(hyper=_sb3_settings(archive)), list[str]()
     for name in archive.names:
         if not name.endswith(".pth") or name == "pytorch_variables.pth":
             continue
@@ -209,3 +216,17 @@ def _sb3(path: Path, archive: Archive) -> Checkpoint:
         bundle.models |= {name if not key else f"{name}.{key}": model for key, model in inner.models.items()}
         bundle.optimizers |= {name if not key else f"{name}.{key}": raw for key, raw in inner.optimizers.items()}
     return assemble(path, "sb3-zip", bundle, refused)
+
+
+def _sb3_settings(archive: Archive) -> dict[str, Any]:
+    """The numbers and words of stable-baselines3's `data`, a JSON object."""
+    try:
+        told = json.loads(archive.member("data", MOST_PLAIN).read()) if "data" in archive else {}
+    except (ValueError, RecursionError):
+        return {}
+    plain = told.items() if isinstance(told, dict) else ()
+    return {key[:200]: value for key, value in plain if isinstance(value, int | float) or _is_word(value)}
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < 200

@@ -138,3 +138,49 @@ def test_two_models_of_one_folder_have_the_optimizers_of_their_numbers(tmp_path:
     for checkpoint in found:
         state = checkpoint.optimizer and checkpoint.optimizer.of("weight")
         assert state is not None and state.shape == checkpoint.tensors["weight"].shape  # type: ignore[union-attr]
+
+
+def test_a_model_beside_an_example_of_its_input_is_a_checkpoint(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "c.pt", {"model": LAYER, "x": torch.rand(4, 3), "replay": {"obs": torch.rand(9, 3)}})
+    assert list(checkpoint.tensors) == list(LAYER)
+
+
+class Bundle(dict[str, Any]):
+    """A dict of a class of its own, as settings libraries make them."""
+
+
+def test_dicts_of_a_foreign_class_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(Bundle(net=Bundle(LAYER), epoch=3), tmp_path / "c.pt")
+    checkpoint = read_checkpoint(tmp_path / "c.pt")
+    assert list(checkpoint.tensors) == list(LAYER) and checkpoint.epoch == 3
+    assert checkpoint.refused == (f"{__name__}.Bundle",)
+
+
+def test_weights_that_lie_loose_beside_their_optimizer_have_step_and_epoch(tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 2)
+    state = torch.optim.Adam(model.parameters()).state_dict()
+    checkpoint = saved(tmp_path / "c.pt", {**model.state_dict(), "epoch": 3, "optimizer": state, "best": 0.5})
+    assert set(checkpoint.tensors) == {"weight", "bias"}
+    assert (checkpoint.epoch, checkpoint.hyper["best"], checkpoint.unread) == (3, 0.5, ())
+
+
+def test_an_optimizer_that_was_flattened_by_names_is_read(tmp_path: Path) -> None:
+    flat: dict[str, Any] = {}
+    for name, value in LAYER.items():
+        flat |= {f"state.{name}.step": 4.0, f"state.{name}.exp_avg": value, f"state.{name}.exp_avg_sq": value}
+        flat |= {f"param_groups.{name}.lr": 0.1 if "bias" in name else 0.2, f"param_groups.{name}.betas": (0.9, 0.999)}
+    found = saved(tmp_path / "c.pt", {"model": LAYER, "optimizer": flat}).optimizer
+    assert found is not None and (found.kind, found.mapping, found.step) == ("adam", "names", 4)
+    assert [p.name for p in found.parameters] == list(LAYER) and [g["lr"] for g in found.groups] == [0.2, 0.1]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"last_step": 36, "_global_step": 37, "base_values": [0.1]},
+        {"param_group_field": "lr", "base_values": [0.1], "t_initial": 300},
+        {"_schedulers": [{"last_epoch": 3, "_step_count": 4}], "_last_lr": [0.1]},
+    ],
+)
+def test_schedulers_that_keep_no_epoch_are_known(tmp_path: Path, state: dict[str, Any]) -> None:
+    assert len(saved(tmp_path / "c.pt", {"model": LAYER, "any": [state]}).schedulers) == 1

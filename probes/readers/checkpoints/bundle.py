@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .fastai import as_torch
+from .flat_optimizer import as_torch as from_flat
 from .layer_names import LAYER
 from .lazy import LazyTensor, shown
 from .modules import flatten_module
@@ -35,6 +36,9 @@ CLASS = "optimizer class"
 
 SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
 """A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
+
+SCHEDULERS = ({"last_step", "_global_step"}, {"_schedulers", "_last_lr"}, {"param_group_field", "base_values"})
+"""Keys of the states of schedulers that keep no `last_epoch`: mmengine's, torch's ChainedScheduler, timm's."""
 
 DATA_NAMES = frozenset(
     [
@@ -68,6 +72,13 @@ DATA_NAMES = frozenset(
         "tokens",
         "input_ids",
         "attention_mask",
+        "obs",
+        "act",
+        "observations",
+        "actions",
+        "rewards",
+        "dones",
+        "next_obs",
     ]
 )
 """Names of tensors that are inputs and targets."""
@@ -119,7 +130,7 @@ class Bundle:
         if "last_epoch" in node and not {"_step_count", "num_bad_epochs", "_schedulers"}.isdisjoint(node):
             if "_schedulers" not in path:  # the parts of a sequence count for themselves
                 self.schedulers.append(simplify(node, [1000]))
-        elif {"last_step", "_global_step"} <= node.keys():  # mmengine's
+        elif any(kind <= node.keys() for kind in SCHEDULERS):
             self.schedulers.append(simplify(node, [1000]))
         elif self.scaler is None:
             self.scaler = scaler_state(simplify(node, [1000])) if SCALERS & node.keys() else None
@@ -171,11 +182,16 @@ def take_apart(tree: Any) -> Bundle:
         if isinstance(node, dict | list | Inert | tuple):
             seen.add(id(node))
         queue.extend(_look(bundle, path, node))
+    top = tree.items if isinstance(tree, Inert) and tree.items else tree
     if _is_random_state(tree):
         bundle.models.clear()
         bundle.hyper["random"] = "the states of the random number generators"
-    elif isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
-        _read_settings(bundle, tree)
+    elif isinstance(top, dict) and bundle.models.get("") and bundle.optimizers:  # the weights lie loose in the bundle
+        loose = {key: value for key, value in top.items() if not isinstance(value, LazyTensor)}
+        bundle.unread = [path for path in bundle.unread if path not in loose]
+        _read_settings(bundle, loose)
+    elif isinstance(top, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
+        _read_settings(bundle, top)
     elif isinstance(tree, list | tuple) and (bundle.models or bundle.optimizers) and len(tree) < MOST_UNREAD:
         _read_settings(bundle, {str(place): value for place, value in enumerate(tree)})
     elif isinstance(tree, Inert) and tree.name.endswith("TrainingArguments") and isinstance(tree.state, dict):
@@ -196,7 +212,7 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
     key = ".".join(path)
     node = _as_state_dict(node) or node
     if isinstance(node, dict):
-        if (optimizer := node if is_optimizer(node) else as_torch(node)) is not None:
+        if (optimizer := node if is_optimizer(node) else as_torch(node) or from_flat(node)) is not None:
             bundle.optimizers[key] = optimizer
             return []
         bundle.note_state(path, node)
@@ -217,7 +233,8 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module
             return []
-        return _children(path, node.state) + _children(path, node.items) + _children(path, node.args)
+        items = [(path, node.items)] if node.items else []  # a dict of a class of its own
+        return _children(path, node.state) + items + _children(path, node.args)
     return _children(path, node)
 
 
@@ -289,7 +306,15 @@ def is_state_dict(node: dict[Any, Any], key: str) -> bool:
         return False
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True
-    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
+    if not any(t.numel > 1 or t.fault for t in tensors):
+        return False
+    return len(tensors) >= TENSOR_SHARE * len(node) or _has_layer(node)
+
+
+def _has_layer(node: dict[Any, Any]) -> bool:
+    """Whether a weight and a bias of one layer are in it, as in small models that lie loose among other things."""
+    held = {k for k, v in node.items() if isinstance(k, str) and isinstance(v, LazyTensor)}
+    return any(k.endswith("weight") and f"{k.removesuffix('weight')}bias" in held for k in held)
 
 
 def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ...artifacts import Checkpoint
 from ...errors import Unreadable
 from .archive import Archive
-from .bundle import DATA_NAMES, Bundle, take_apart
+from .bundle import DATA_NAMES, Bundle, is_state_dict, take_apart
 from .danger import warning
 from .distributed import is_distributed, read_distributed
 from .exported import is_exported, read_exported
@@ -18,6 +18,7 @@ from .gguf_file import MAGIC as GGUF
 from .gguf_file import read_gguf
 from .keras_file import MAGIC as HDF5
 from .keras_file import is_keras_archive, read_keras
+from .layer_names import LAYER
 from .lazy import LazyTensor, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
@@ -193,10 +194,14 @@ def _is_batch(node: Any) -> bool:
         return True
     if isinstance(node, list | tuple):
         return bool(node) and all(isinstance(v, LazyTensor) for v in node)
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or any(isinstance(v, dict) and _has_layers(v) for v in node.values()):
         return False
     tensors = [str(k).lower() for k, v in node.items() if isinstance(v, LazyTensor) and v.numel > 1]
     return bool(tensors) and all(k in DATA_NAMES for k in tensors)
+
+
+def _has_layers(node: dict[Any, Any]) -> bool:
+    return is_state_dict(node, "") and any(isinstance(key, str) and LAYER.search(key) for key in node)
 
 
 def _sb3(path: Path, archive: Archive) -> Checkpoint:

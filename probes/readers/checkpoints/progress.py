@@ -70,7 +70,7 @@ def _parts(tree: dict[Any, Any]) -> Iterator[tuple[int, dict[Any, Any]]]:
 
 def _inside(value: Any) -> dict[Any, Any] | None:
     if isinstance(value, Inert):
-        value = value.state
+        value = value.items or value.state
     return value if isinstance(value, dict) else None
 
 

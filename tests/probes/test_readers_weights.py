@@ -164,12 +164,15 @@ def test_weights_that_lie_loose_beside_their_optimizer_have_step_and_epoch(tmp_p
     assert (checkpoint.epoch, checkpoint.hyper["best"], checkpoint.unread) == (3, 0.5, ())
 
 
-def test_an_optimizer_that_was_flattened_by_names_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("among", [True, False])
+def test_an_optimizer_that_was_flattened_by_names_is_read(tmp_path: Path, among: bool) -> None:
     flat: dict[str, Any] = {}
     for name, value in LAYER.items():
         flat |= {f"state.{name}.step": 4.0, f"state.{name}.exp_avg": value, f"state.{name}.exp_avg_sq": value}
         flat |= {f"param_groups.{name}.lr": 0.1 if "bias" in name else 0.2, f"param_groups.{name}.betas": (0.9, 0.999)}
-    found = saved(tmp_path / "c.pt", {"model": LAYER, "optimizer": flat}).optimizer
+    checkpoint = saved(tmp_path / "c.pt", LAYER | flat if among else {"model": LAYER, "optimizer": flat})
+    found = checkpoint.optimizer
+    assert list(checkpoint.tensors) == list(LAYER)
     assert found is not None and (found.kind, found.mapping, found.step) == ("adam", "names", 4)
     assert [p.name for p in found.parameters] == list(LAYER) and [g["lr"] for g in found.groups] == [0.2, 0.1]
 

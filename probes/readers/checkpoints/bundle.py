@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .fastai import as_torch
-from .flat_optimizer import as_torch as from_flat
+from .flat_optimizer import split
 from .layer_names import LAYER
 from .lazy import LazyTensor, shown
 from .modules import flatten_module
@@ -212,9 +212,11 @@ def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[
     key = ".".join(path)
     node = _as_state_dict(node) or node
     if isinstance(node, dict):
-        if (optimizer := node if is_optimizer(node) else as_torch(node) or from_flat(node)) is not None:
+        if (optimizer := node if is_optimizer(node) else as_torch(node)) is not None:
             bundle.optimizers[key] = optimizer
             return []
+        if (flat := split(node)) is not None:
+            bundle.optimizers[key], node = flat
         bundle.note_state(path, node)
         if _barred(path):
             return _children(path, node)

@@ -8,6 +8,7 @@ the keys tell which model is the optimizer's own (`actor`, `actor_optimizer`) or
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any
@@ -20,6 +21,8 @@ SETTLES = (
 )
 MOST_BLOCKS = 5
 """Groups, or models, of which all orders are tried; of more of them the plain and the reversed one."""
+MOST_GROUPS = 64
+"""Groups that are each looked for by themselves."""
 COPIES = frozenset(
     ["ema", "teacher", "target", "targ", "swa", "avg", "average", "averaged", "shadow", "best", "old", "slow", "polyak",
      "frozen", "prev", "previous", "initial", "init", "ref", "reference"]
@@ -240,7 +243,7 @@ def _in_order(names: list[str], model: Model, states: Sequence[State]) -> Names 
     """Names of an optimizer whose states fit in the model's order, all of them or at least those of each group."""
     whole = _embedded(names, model, [shape for _, shape in states])
     groups = sorted({group for group, _ in states})
-    if whole is not None or len(groups) < 2:
+    if whole is not None or not 1 < len(groups) <= MOST_GROUPS:
         return whole
     found: Names = []
     for group in groups:
@@ -248,7 +251,8 @@ def _in_order(names: list[str], model: Model, states: Sequence[State]) -> Names 
         if part is None:
             return None
         found += part
-    return [name if found.count(name) == 1 else None for name in found]
+    times = Counter(found)
+    return [name if times[name] == 1 else None for name in found]
 
 
 def _embedded(names: list[str], model: Model, shapes: list[Shape | None]) -> Names | None:
@@ -287,7 +291,8 @@ def unique_shapes(names: list[str], model: Model, shapes: list[Shape | None]) ->
     for name in names:
         by_shape.setdefault(model[name].shape, []).append(name)
     found: Names = []
+    times = Counter(shapes)
     for shape in shapes:
-        candidates = by_shape.get(shape, []) if shape is not None and shapes.count(shape) == 1 else []
+        candidates = by_shape.get(shape, []) if shape is not None and times[shape] == 1 else []
         found.append(candidates[0] if len(candidates) == 1 else None)
     return found

@@ -174,6 +174,16 @@ def test_a_folder_of_parts_is_one_checkpoint(
     assert shown["scaler"]["_growth_tracker"] == 4
 
 
+def test_the_trainers_own_count_of_steps_stands_before_the_optimizers(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    torch.save(optimizer.state_dict(), tmp_path / "optimizer.pt")
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 500, "epoch": 2.0}))
+    checkpoint = only(tmp_path)
+    assert checkpoint.optimizer is not None and checkpoint.optimizer.step == 4
+    assert checkpoint.step == 500
+
+
 @pytest.mark.parametrize("key", ["lr_sched", "x", "callbacks"])
 def test_scheduler_and_scaler_are_found_under_any_key(tmp_path: Path, key: str) -> None:
     model, optimizer = trained()

@@ -121,3 +121,22 @@ def test_a_finished_ultralytics_file_says_that_it_was_stripped(
     checkpoint = read(tmp_path, monkeypatch)
     assert checkpoint.epoch is None and checkpoint.optimizer is None and len(checkpoint.tensors) == 12
     assert any("stripped" in warning for warning in checkpoint.warnings)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("way", [{}, {"_use_new_zipfile_serialization": False}])
+def test_an_optimizer_that_was_saved_as_an_object_has_the_names_of_its_parameters(
+    tmp_path: Path, whole: bool, way: dict[str, Any]
+) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    optimizer = torch.optim.AdamW([{"params": model[1].parameters(), "lr": 0.1}, {"params": model[0].parameters()}])
+    model(torch.randn(2, 4)).sum().backward()
+    optimizer.step()
+    torch.save((model if whole else model.state_dict(), optimizer, 7), tmp_path / "c.pt", **way)
+    (checkpoint,) = discover([tmp_path / "c.pt"]).checkpoints
+    found = checkpoint.optimizer
+    assert found is not None and (found.kind, found.mapping, found.step) == ("adamw", "names", 1)
+    assert [p.name for p in found.parameters] == ["1.weight", "1.bias", "0.weight", "0.bias"]
+    state = found.of("1.bias")
+    assert state is not None and np.array_equal(state.slots["exp_avg"].array(), np.float32([0.2] * 4))
+    assert checkpoint.hyper["2"] == 7

@@ -12,9 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .fastai import as_torch
+from .flat_optimizer import split
+from .layer_names import LAYER
 from .lazy import LazyTensor, shown
+from .modules import flatten_module
 from .pickle_stream import Inert, Name
-from .torch_values import number_list, scalar
+from .progress import progress
+from .settings import MOST_UNREAD, simplify
+from .torch_values import as_tensor
 
 DEEPEST = 64
 MOST_NODES = 5_000_000
@@ -25,10 +30,15 @@ MOST_VIEWS = 16
 SLACK = 96 << 20
 """Bytes that all tensors of a file may claim beyond that (expanded ones)."""
 MOST_WARNINGS = 20
-MOST_UNREAD = 200
+
+CLASS = "optimizer class"
+"""Where `Bundle.optimizers` has the name of an optimizer's class, if the object itself was saved."""
 
 SCALERS = frozenset(["_growth_tracker", "unskipped", "cur_scale"])
 """A key of the state of torch's, apex's and DeepSpeed's gradient scaler each."""
+
+SCHEDULERS = ({"last_step", "_global_step"}, {"_schedulers", "_last_lr"}, {"param_group_field", "base_values"})
+"""Keys of the states of schedulers that keep no `last_epoch`: mmengine's, torch's ChainedScheduler, timm's."""
 
 DATA_NAMES = frozenset(
     [
@@ -62,30 +72,20 @@ DATA_NAMES = frozenset(
         "tokens",
         "input_ids",
         "attention_mask",
+        "obs",
+        "act",
+        "observations",
+        "actions",
+        "rewards",
+        "dones",
+        "next_obs",
     ]
 )
 """Names of tensors that are inputs and targets."""
 
 _NO_WEIGHTS = ("optim", "hyper_param", "hparams", "callbacks", "sched", "rng", "normalizer", "loops")
-_STEP_KEYS = [
-    "global_step",
-    "iter_num",
-    "global_iter",
-    "iteration",
-    "iterations",
-    "iter",
-    "it",
-    "n_iter",
-    "step",
-    "steps",
-    "steps_done",
-    "num_timesteps",
-    "total_steps",
-    "cur_iter",
-    "current_step",
-    "num_updates",
-]
-_EPOCH_KEYS = ["epoch", "epochs", "current_epoch", "epoch_num"]
+
+_RECORDS = frozenset(["metrics", "history", "losses", "logs"])
 
 
 @dataclass(slots=True)
@@ -130,6 +130,8 @@ class Bundle:
         if "last_epoch" in node and not {"_step_count", "num_bad_epochs", "_schedulers"}.isdisjoint(node):
             if "_schedulers" not in path:  # the parts of a sequence count for themselves
                 self.schedulers.append(simplify(node, [1000]))
+        elif any(kind <= node.keys() for kind in SCHEDULERS):
+            self.schedulers.append(simplify(node, [1000]))
         elif self.scaler is None:
             self.scaler = scaler_state(simplify(node, [1000])) if SCALERS & node.keys() else None
 
@@ -180,11 +182,18 @@ def take_apart(tree: Any) -> Bundle:
         if isinstance(node, dict | list | Inert | tuple):
             seen.add(id(node))
         queue.extend(_look(bundle, path, node))
+    top = tree.items if isinstance(tree, Inert) and tree.items else tree
     if _is_random_state(tree):
         bundle.models.clear()
         bundle.hyper["random"] = "the states of the random number generators"
-    elif isinstance(tree, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
-        _read_settings(bundle, tree)
+    elif isinstance(top, dict) and bundle.models.get("") and bundle.optimizers:  # the weights lie loose in the bundle
+        loose = {key: value for key, value in top.items() if not isinstance(value, LazyTensor)}
+        bundle.unread = [path for path in bundle.unread if path not in loose]
+        _read_settings(bundle, loose)
+    elif isinstance(top, dict) and not bundle.models.get("") and not bundle.optimizers.get(""):
+        _read_settings(bundle, top)
+    elif isinstance(tree, list | tuple) and (bundle.models or bundle.optimizers) and len(tree) < MOST_UNREAD:
+        _read_settings(bundle, {str(place): value for place, value in enumerate(tree)})
     elif isinstance(tree, Inert) and tree.name.endswith("TrainingArguments") and isinstance(tree.state, dict):
         bundle.hyper["training_args"] = simplify(tree.state, [20_000])
     elif isinstance(tree, Inert) and isinstance(tree.state, dict) and bundle.models and "" not in bundle.models:
@@ -201,26 +210,33 @@ def _is_random_state(tree: Any) -> bool:
 def _look(bundle: Bundle, path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], Any]]:
     """Takes what `node` is; otherwise returns the children to look at."""
     key = ".".join(path)
+    node = _as_state_dict(node) or node
     if isinstance(node, dict):
         if (optimizer := node if is_optimizer(node) else as_torch(node)) is not None:
             bundle.optimizers[key] = optimizer
             return []
+        if (flat := split(node)) is not None:
+            bundle.optimizers[key], node = flat
         bundle.note_state(path, node)
         if _barred(path):
             return _children(path, node)
         if is_state_dict(node, path[-1] if path else ""):
-            bundle.models[key] = {str(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
+            bundle.models[key] = {name_of(k): v for k, v in node.items() if isinstance(v, LazyTensor)}
             others = (k for k, v in node.items() if not isinstance(v, LazyTensor | dict | Inert) and v is not None)
-            bundle.unread += [".".join((*path, str(k)[:200])) for k in others][:MOST_UNREAD]
+            bundle.unread += [".".join((*path, name_of(k)[:200])) for k in others][:MOST_UNREAD]
             return [(c, v) for c, v in _children(path, node) if isinstance(v, dict | Inert)]
         return _children(path, node)
     if isinstance(node, Inert):
         if isinstance(node.state, dict):
+            if is_optimizer(node.state):  # the object itself, whose groups hold the parameters
+                bundle.optimizers[key] = {**node.state, CLASS: Name(node.name)}
+                return []
             bundle.note_state(path, node.state)
         if not _barred(path) and (module := flatten_module(node)):
             bundle.models[key], bundle.parameters[key] = module
             return []
-        return _children(path, node.state) + _children(path, node.items) + _children(path, node.args)
+        items = [(path, node.items)] if node.items else []  # a dict of a class of its own
+        return _children(path, node.state) + items + _children(path, node.args)
     return _children(path, node)
 
 
@@ -234,8 +250,48 @@ def _children(path: tuple[str, ...], node: Any) -> list[tuple[tuple[str, ...], A
     return [((*path, k), v) for k, v in pairs if isinstance(v, dict | list | tuple | Inert)]
 
 
+def _as_state_dict(node: Any) -> dict[Any, Any] | None:
+    """The state dict that a list of (name, tensor), a dict of NumPy arrays or a tree of tensors amounts to, if any."""
+    if isinstance(node, list):
+        pairs = len(node) > 1 and all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in node)
+        return dict(node) if pairs and all(isinstance(value, LazyTensor) for _, value in node) else None
+    if not isinstance(node, dict) or not node:
+        return None
+    if any(isinstance(v, Inert) for v in node.values()):
+        arrays = {k: t for k, v in node.items() if isinstance(k, str) and (t := as_tensor(v)) is not None}
+        layers = sum(bool(LAYER.search(k)) for k in arrays)
+        return {**node, **arrays} if layers > len(node) / 2 else None
+    if any(isinstance(v, LazyTensor) for v in node.values()) and any(isinstance(v, dict) for v in node.values()):
+        return _flat(node)
+    return None
+
+
+def _flat(tree: dict[Any, Any]) -> dict[str, LazyTensor] | None:
+    """A tree of tensors as one state dict; None if it holds anything else, or names that are paths already."""
+    found: dict[str, LazyTensor] = {}
+    left: list[tuple[str, int, dict[Any, Any]]] = [("", 0, tree)]
+    seen = {id(tree)}
+    for prefix, depth, node in left:
+        for key, value in node.items():
+            if not isinstance(key, str) or "." in key or depth > DEEPEST:
+                return None
+            if isinstance(value, LazyTensor):
+                found[prefix + key] = value
+            elif isinstance(value, dict) and value and id(value) not in seen:
+                seen.add(id(value))
+                left.append((f"{prefix}{key}.", depth + 1, value))
+            else:
+                return None
+    return found if sum(bool(LAYER.search(name)) for name in found) > len(found) / 2 else None
+
+
+def name_of(key: Any) -> str:
+    """A tensor's name from its key in a state dict, which may be a path of several parts."""
+    return ".".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
 def _barred(path: tuple[str, ...]) -> bool:
-    return any(word in part.lower() for part in path for word in _NO_WEIGHTS)
+    return any(part.lower() in _RECORDS or any(word in part.lower() for word in _NO_WEIGHTS) for part in path)
 
 
 def is_optimizer(node: dict[Any, Any]) -> bool:
@@ -245,60 +301,27 @@ def is_optimizer(node: dict[Any, Any]) -> bool:
 
 def is_state_dict(node: dict[Any, Any], key: str) -> bool:
     """Whether a dict is a model's state_dict: string keys, mostly tensors, at least one with several elements."""
-    if not node or not all(isinstance(k, str) for k in node):
+    if not node or not all(isinstance(k, str | int | tuple) for k in node) or all(isinstance(k, int) for k in node):
         return False
     tensors = [v for v in node.values() if isinstance(v, LazyTensor)]
-    if all(k.lower() in DATA_NAMES for k, v in node.items() if isinstance(v, LazyTensor)):
+    if all(name_of(k).lower() in DATA_NAMES for k, v in node.items() if isinstance(v, LazyTensor)):
         return False
     if tensors and len(tensors) == len(node) and key.endswith("state_dict"):
         return True
-    return len(tensors) >= TENSOR_SHARE * len(node) and any(t.numel > 1 or t.fault for t in tensors)
-
-
-def flatten_module(node: Inert) -> tuple[dict[str, LazyTensor], list[str]] | None:
-    """(tensors by name, names of parameters) of a pickled nn.Module or a TorchScript object; None if it is neither."""
-    if not _is_module(node):
-        return None
-    tensors: dict[str, LazyTensor] = {}
-    parameters: list[str] = []
-    seen: set[int] = set()
-    stack: list[tuple[str, Inert]] = [("", node)]
-    while stack:
-        prefix, module = stack.pop()
-        if id(module) in seen or prefix.count(".") > DEEPEST:
-            continue
-        seen.add(id(module))
-        state = module.state
-        own, hidden = _dict(state.get("_parameters")), state.get("_non_persistent_buffers_set")
-        for name, value in own.items():
-            if isinstance(value, LazyTensor):
-                tensors[f"{prefix}{name}"] = value
-                parameters.append(f"{prefix}{name}")
-        buffers = _dict(state.get("_buffers")) if "_parameters" in state else state
-        for name, value in buffers.items():
-            if isinstance(value, LazyTensor) and not (isinstance(hidden, list) and name in hidden):
-                tensors[f"{prefix}{name}"] = value
-        inner = _dict(state.get("_modules")) if "_parameters" in state else state
-        children = [
-            (f"{prefix}{n}.", m) for n, m in inner.items() if isinstance(m, Inert) and isinstance(m.state, dict)
-        ]
-        stack.extend(reversed(children))
-    return (tensors, parameters) if tensors else None
-
-
-def _is_module(node: Inert) -> bool:
-    if not isinstance(node.state, dict):
+    if not any(t.numel > 1 or t.fault for t in tensors):
         return False
-    return node.name.startswith("__torch__") or {"_parameters", "_modules"} <= node.state.keys()
+    return len(tensors) >= TENSOR_SHARE * len(node) or _has_layer(node)
 
 
-def _dict(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
+def _has_layer(node: dict[Any, Any]) -> bool:
+    """Whether a weight and a bias of one layer are in it, as in small models that lie loose among other things."""
+    held = {k for k, v in node.items() if isinstance(k, str) and isinstance(v, LazyTensor)}
+    return any(k.endswith("weight") and f"{k.removesuffix('weight')}bias" in held for k in held)
 
 
 def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     """Step, epoch, plain values and the keys that were not understood, from the top of the file."""
-    bundle.step, bundle.epoch = _count(tree, _STEP_KEYS), _count(tree, _EPOCH_KEYS)
+    bundle.step, bundle.epoch = progress(tree)
     if bundle.epoch is not None and bundle.epoch < 0:
         bundle.warnings.append(
             "the epoch is -1: the file was finished and stripped, so how long it trained is not in it."
@@ -319,54 +342,3 @@ def _read_settings(bundle: Bundle, tree: dict[Any, Any]) -> None:
     known = {*bundle.unread, *bundle.hyper}
     within = (path for path in lost if not any(path == part or path.startswith(f"{part}.") for part in parts))
     bundle.unread += [path for path in within if path not in known][:MOST_UNREAD]
-
-
-def _count(tree: dict[Any, Any], keys: list[str]) -> int | None:
-    for key in keys:
-        value = scalar(tree.get(key))
-        if value is not None and value == value and abs(value) < 2**53:
-            return int(value)
-    return None
-
-
-def simplify(
-    value: Any,
-    budget: list[int],
-    depth: int = 0,
-    path: str = "",
-    lost: list[str] | None = None,
-    above: tuple[int, ...] = (),
-) -> Any:
-    """Plain Python data of `value`: numbers, texts, lists and dicts; None for what cannot be shown as such.
-
-    Args:
-        budget: how many values may still be looked at.
-        lost: gets the paths, below `path`, of what could not be shown.
-        above: what it lies in, by id: an object that refers back to it has nothing more to show.
-    """
-    budget[0] -= 1
-    if isinstance(value, str):
-        return value[:2000]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if budget[0] >= 0 and depth <= 8 and not (isinstance(value, Inert) and _is_module(value)):
-        if isinstance(value, Name):
-            return value.text
-        if (number := scalar(value)) is not None:
-            return number
-        if (numbers := number_list(value)) is not None:
-            return numbers[:10_000]
-        if isinstance(value, Inert) and (inner := value.state if isinstance(value.state, dict) else value.items):
-            return simplify(inner, budget, depth + 1, path, lost, above)
-        if id(value) in above:
-            return None
-        above = (*above, id(value))
-        if isinstance(value, dict):
-            named = ((str(k)[:200], v) for k, v in value.items() if isinstance(k, str | int | float))
-            pairs = ((k, simplify(v, budget, depth + 1, f"{path}.{k}", lost, above)) for k, v in named)
-            return {k: v for k, v in pairs if v is not None}
-        if isinstance(value, list | tuple):
-            return [simplify(v, budget, depth + 1, f"{path}.{i}", lost, above) for i, v in enumerate(value[:10_000])]
-    if lost is not None and len(lost) < MOST_UNREAD:
-        lost.append(path)
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from ...artifacts import Checkpoint
 from ...errors import Unreadable
 from ...memory import uncollected
 from .archive import Archive
-from .bundle import DATA_NAMES, Bundle, take_apart
+from .bundle import DATA_NAMES, Bundle, is_state_dict, take_apart
 from .danger import warning
 from .distributed import is_distributed, read_distributed
 from .exported import is_exported, read_exported
@@ -18,12 +19,15 @@ from .gguf_file import MAGIC as GGUF
 from .gguf_file import read_gguf
 from .keras_file import MAGIC as HDF5
 from .keras_file import is_keras_archive, read_keras
+from .layer_names import LAYER
 from .lazy import LazyTensor, shown
 from .numpy_archive import is_weights, read_npz
 from .onnx_file import looks_like_onnx, read_onnx
 from .optimizer_state import read_optimizer
 from .pickle_stream import Inert, read_pickle
+from .progress import progress
 from .safetensors_file import looks_like_safetensors, read_safetensors
+from .settings import simplify
 from .span import Span
 from .torch_legacy import MAGIC, read_torch_legacy
 from .torch_tar import looks_like_tar, read_torch_tar
@@ -57,7 +61,8 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
     head = span.read(0, min(64, span.length))
     if looks_like_safetensors(head, span.length):
         tensors, metadata = read_safetensors(span)
-        return Checkpoint(path, "safetensors", dict(tensors), hyper=dict(metadata))
+        step, epoch = progress(dict(metadata))
+        return Checkpoint(path, "safetensors", dict(tensors), None, step, epoch, dict(metadata))
     if head[:4] == b"PK\x03\x04":
         archive = Archive(span)
         if is_torch(archive):
@@ -72,7 +77,7 @@ def _recognise(path: Path, span: Span) -> Checkpoint:
             return _npz(path, archive)
         why = "a zip archive without a model that is understood"
         raise Unreadable(why, str(path), "give the torch or safetensors file instead")
-    if MAGIC in head[:20]:
+    if MAGIC in head:
         return _torch(path, *read_torch_legacy(span), "torch-legacy")
     if looks_like_tar(span.read(0, min(512, span.length))):
         return _torch(path, *read_torch_tar(span), "torch-tar")
@@ -105,7 +110,10 @@ def _npz(path: Path, archive: Archive) -> Checkpoint:
     if not is_weights(archive):
         raise IsData(str(path))
     tensors, unread = read_npz(archive)
-    bundle = Bundle({"": tensors}, unread=unread)
+    counts = {n: t for n, t in tensors.items() if t.shape == () and "int" in t.dtype and not {*"./"} & {*n}}
+    bundle = Bundle({"": {n: t for n, t in tensors.items() if n not in counts}}, unread=unread)
+    bundle.hyper = simplify(counts, [1000])
+    bundle.step, bundle.epoch = progress(counts)
     return assemble(path, "npz", bundle, [])
 
 
@@ -188,15 +196,19 @@ def _is_batch(node: Any) -> bool:
         return True
     if isinstance(node, list | tuple):
         return bool(node) and all(isinstance(v, LazyTensor) for v in node)
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or any(isinstance(v, dict) and _has_layers(v) for v in node.values()):
         return False
     tensors = [str(k).lower() for k, v in node.items() if isinstance(v, LazyTensor) and v.numel > 1]
     return bool(tensors) and all(k in DATA_NAMES for k in tensors)
 
 
+def _has_layers(node: dict[Any, Any]) -> bool:
+    return is_state_dict(node, "") and any(isinstance(key, str) and LAYER.search(key) for key in node)
+
+
 def _sb3(path: Path, archive: Archive) -> Checkpoint:
-    """A stable-baselines3 zip: torch files inside a zip. Its `data` member holds pickles in text and is not touched."""
-    bundle, refused = Bundle(), list[str]()
+    """A stable-baselines3 zip: torch files inside a zip. The pickles that its `data` holds in text are not touched."""
+    bundle, refused = Bundle(hyper=_sb3_settings(archive)), list[str]()
     for name in archive.names:
         if not name.endswith(".pth") or name == "pytorch_variables.pth":
             continue
@@ -211,3 +223,17 @@ def _sb3(path: Path, archive: Archive) -> Checkpoint:
         bundle.models |= {name if not key else f"{name}.{key}": model for key, model in inner.models.items()}
         bundle.optimizers |= {name if not key else f"{name}.{key}": raw for key, raw in inner.optimizers.items()}
     return assemble(path, "sb3-zip", bundle, refused)
+
+
+def _sb3_settings(archive: Archive) -> dict[str, Any]:
+    """The numbers and words of stable-baselines3's `data`, a JSON object."""
+    try:
+        told = json.loads(archive.member("data", MOST_PLAIN).read()) if "data" in archive else {}
+    except (ValueError, RecursionError):
+        return {}
+    plain = told.items() if isinstance(told, dict) else ()
+    return {key[:200]: value for key, value in plain if isinstance(value, int | float) or _is_word(value)}
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < 200

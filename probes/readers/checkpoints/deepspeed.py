@@ -21,11 +21,12 @@ import numpy as np
 from ...artifacts import Array, Checkpoint, OptimizerState, ParameterState, Tensor
 from ...errors import Unreadable
 from .archive import Archive
-from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
+from .bundle import MOST_WARNINGS, Bundle, take_apart
 from .danger import warning
 from .lazy import LazyTensor, Room, Storage, dense, itemsize, overlapping, shown, tensor
 from .optimizer_kinds import optimizer_kind
 from .optimizer_state import step_count
+from .settings import simplify
 from .span import Span
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip

@@ -15,12 +15,13 @@ from typing import Any
 from ...artifacts import Checkpoint, OptimizerState, ParameterState, Tensor
 from ...errors import Unreadable
 from .archive import Archive
-from .bundle import MOST_WARNINGS, Bundle, simplify, take_apart
+from .bundle import MOST_WARNINGS, Bundle, take_apart
 from .checkpoint import assemble
 from .danger import warning
 from .lazy import LazyTensor, shown
 from .optimizer_kinds import optimizer_kind
 from .optimizer_state import step_count
+from .settings import simplify
 from .span import Span
 from .torch_values import scalar
 from .torch_zip import is_torch, read_torch_zip

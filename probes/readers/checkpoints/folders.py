@@ -7,6 +7,7 @@ A folder with one model and one optimizer is one checkpoint; a scheduler's and a
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from ...artifacts import Checkpoint
 from .optimizer_state import attach
 
 MOST_JSON = 32 << 20
+_NUMBER = re.compile(r"_(\d+)$")
+"""accelerate's way to tell several models and optimizers of one folder apart; the first has none."""
 
 
 def is_side_file(checkpoint: Checkpoint) -> bool:
@@ -52,6 +55,18 @@ def join_folders(checkpoints: Iterable[Checkpoint], sides: Iterable[Checkpoint])
 
 
 def _join_optimizer(inside: list[Checkpoint]) -> list[Checkpoint]:
+    """The folder's checkpoints with each optimizer put to its model: the only two, or those of one number."""
+    numbered: dict[str, list[Checkpoint]] = defaultdict(list)
+    for checkpoint in inside:
+        found = _NUMBER.search(checkpoint.path.stem)
+        numbered[found[1] if found else ""].append(checkpoint)
+    pairs = [_join_pair(part) for part in numbered.values()]
+    if len(pairs) > 1 and all(len(part) == 1 for part in pairs) and any(c.optimizer for c in inside):
+        return [checkpoint for part in pairs for checkpoint in part]
+    return _join_pair(inside)
+
+
+def _join_pair(inside: list[Checkpoint]) -> list[Checkpoint]:
     models = [c for c in inside if c.tensors and c.optimizer is None]
     alone = [c for c in inside if not c.tensors and c.optimizer is not None]
     if len(models) != 1 or len(alone) != 1 or alone[0].optimizer is None:
@@ -75,6 +90,8 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     """The checkpoint with what the folder's other files say about it; what it says itself stands."""
     state = _trainer_state(folder / "trainer_state.json")
     step: Any = state.get("global_step")
+    optimizers = checkpoint.optimizer.step if checkpoint.optimizer else None
+    unsaid = checkpoint.step is None or checkpoint.step == optimizers  # where no file says it, it is the optimizer's
     epoch: Any = state.get("epoch")
     schedulers = tuple(s for side in sides for s in side.schedulers)
     scaler = next((side.scaler for side in sides if side.scaler), None)
@@ -86,7 +103,7 @@ def _told(checkpoint: Checkpoint, folder: Path, sides: list[Checkpoint]) -> Chec
     )
     return replace(
         checkpoint,
-        step=int(step) if checkpoint.step is None and _is_count(step) else checkpoint.step,
+        step=int(step) if unsaid and _is_count(step) else checkpoint.step,
         epoch=int(epoch) if checkpoint.epoch is None and _is_count(epoch) else checkpoint.epoch,
         hyper={**({"training_args": arguments} if arguments else {}), **checkpoint.hyper},
         schedulers=checkpoint.schedulers or schedulers,

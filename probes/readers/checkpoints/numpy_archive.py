@@ -6,27 +6,27 @@ An archive is taken for weights if its names look like those of layers; otherwis
 from __future__ import annotations
 
 import ast
-import re
 import struct
 
 import numpy as np
 
 from ...errors import Unreadable
 from .archive import Archive
+from .layer_names import LAYER
 from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
 from .span import Span
 
 LONGEST_HEADER = 64 << 10
 MOST_INFLATED = 1 << 30
-LAYER = re.compile(r"(^|[._/ ])(weights?|biases|bias|kernel|gamma|beta|running_(mean|var)|w|b|[wb]\d+)(:\d+)?$", re.I)
 CODES = {np.dtype(code).str[1:]: name for name, code in NUMPY.items() if name not in ("bfloat16", "float16")}
 CODES |= {"f2": "float16", "b1": "bool", "u1": "uint8", "u2": "uint16", "i1": "int8"}
 
 
 def is_weights(archive: Archive) -> bool:
-    """Whether most of the archive's arrays have the names of a layer's weights."""
+    """Whether most of the archive's arrays have the names of a layer's weights, or several do that are paths."""
     names = [n.removesuffix(".npy") for n in archive.names if n.endswith(".npy")]
-    return bool(names) and sum(bool(LAYER.search(n)) for n in names) > len(names) / 2
+    layers = [n for n in names if LAYER.search(n)]
+    return len(layers) > len(names) / 2 or sum("." in n or "/" in n for n in layers) > 1
 
 
 def read_npz(archive: Archive) -> tuple[dict[str, LazyTensor], list[str]]:

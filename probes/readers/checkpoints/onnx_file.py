@@ -6,6 +6,7 @@ a location that leads elsewhere, or a link, is never opened.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
 from .library_tensor import LibraryTensor
 from .span import Span
 
+GRAPH = re.compile(rb"\x08[\x03-\x1f]\x3a[\x80-\xff]{0,4}[\x00-\x7f]\x0a")
+"""ir_version, then field 7 (the graph) of some length, which begins with its first node."""
 WORDS = (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx", b"skl2onnx", b"ONNX")
 
 
 def looks_like_onnx(head: bytes) -> bool:
-    """Whether the first bytes can be a ModelProto: ir_version first, and the name of an exporter soon after."""
-    return head[:1] == b"\x08" and any(word in head[:400] for word in WORDS)
+    """Whether the first bytes can be a ModelProto: ir_version first, then the graph or soon the name of an exporter."""
+    return head[:1] == b"\x08" and (bool(GRAPH.match(head)) or any(word in head[:400] for word in WORDS))
 
 
 def read_onnx(path: Path) -> Checkpoint:

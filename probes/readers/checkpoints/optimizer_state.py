@@ -6,23 +6,19 @@ names are found again by order, checked by shape, and left out where they would 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...artifacts import OptimizerState, ParameterState, Tensor
-from .bundle import simplify
-from .lazy import LazyTensor
+from .bundle import CLASS
+from .lazy import LazyTensor, Shape
+from .matching import SETTLES, Names, match_names, parameter_names, unique_shapes
 from .optimizer_kinds import optimizer_kind
 from .quantised import Quantised, dequantised, plain
 from .registration import registered
+from .settings import simplify
 from .torch_values import scalar
-
-SETTLES = (
-    "a target file with build_model() and build_optimizer(model), or saving an optimizer that was given "
-    "named_parameters(), would settle it"
-)
-Shape = tuple[int, ...]
 
 
 def read_optimizer(
@@ -44,6 +40,7 @@ def read_optimizer(
     saved = [_state_of(raw["state"], p) for _, p in members]
     states = [_slots(state) for state in saved]
     options = tuple(_options(g) for g in groups)
+    hints = {CLASS: raw[CLASS]} if CLASS in raw else hints
     kind, kind_from = optimizer_kind(options, [s for s in saved if isinstance(s, dict)], hints)
     shapes = [_shape(slots) for slots, _ in states]
     moments: list[dict[str, LazyTensor | Quantised]] = [
@@ -53,7 +50,7 @@ def read_optimizer(
         step if step is not None else step_count(groups[g].get("k" if kind == "schedule-free" else "step"))
         for (g, _), (_, step) in zip(members, states, strict=True)
     ]
-    names, mapping, note = map_names(groups, members, shapes, models, parameters)
+    names, mapping, note = map_names(groups, members, shapes, models, parameters, key)
     found = tuple(
         ParameterState(
             index,
@@ -78,7 +75,7 @@ def attach(optimizer: OptimizerState, tensors: Mapping[str, Tensor], in_order: b
         return optimizer
     model = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, LazyTensor)}
     if in_order or not model:
-        names, mapping, note = match_names([p.shape for p in optimizer.parameters], {"": model}, {})
+        names, mapping, note = match_names([(p.group, p.shape) for p in optimizer.parameters], {"": model}, {})
     else:
         names, mapping, note = _sorted_names(optimizer, model)
     named = tuple(replace(p, name=name) for p, name in zip(optimizer.parameters, names, strict=True))
@@ -135,15 +132,13 @@ def s_is_code(slot: LazyTensor) -> bool:
     return slot.name.startswith(("qmap", "absmax", "max1", "max2", "new_max"))
 
 
-Names = list[str | None]
-
-
 def map_names(
     groups: list[dict[str, Any]],
     members: list[tuple[int, Any]],
     shapes: list[Shape | None],
     models: dict[str, dict[str, LazyTensor]],
     parameters: dict[str, list[str]],
+    key: str,
 ) -> tuple[Names, str, str]:
     """(names in group order, how they were found, a note where they are partial); see `OptimizerState.mapping`."""
     known = [n for g in groups for n in (g.get("param_names") or ()) if isinstance(n, str)]
@@ -151,32 +146,25 @@ def map_names(
         return list(known), "param_names", ""
     if members and all(isinstance(p, str) for _, p in members):
         return [str(p) for _, p in members], "names", ""
-    return match_names(shapes, models, parameters)
-
-
-def match_names(
-    shapes: list[Shape | None], models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]]
-) -> tuple[Names, str, str]:
-    """Names for states that have none: by an order in which all shapes agree, else where a shape occurs once."""
-    if not models or not shapes:
-        why = "the file holds no model beside the optimizer" if shapes else "the optimizer lists no parameters"
-        return [None] * len(shapes), "ambiguous", f"{why}, so its states have no names; {SETTLES}"
-    for path, model in models.items():
-        for order in _orders(model, parameters.get(path)):
-            if _fits(order, model, shapes):
-                return list(order), "order", _partial(order, shapes)
-    return _by_shape(models, parameters, shapes)
+    if members and all(isinstance(p, LazyTensor) for _, p in members):  # saved as an object, beside its model or not
+        held = {t.view: name for model in reversed(models.values()) for name, t in reversed(model.items())}
+        found = [held.get(p.view) for _, p in members]
+        if any(found):
+            return found, "names", "" if all(found) else "some of its parameters are not in the file's model"
+        shapes = [p.shape for _, p in members]
+    states = [(group, shape) for (group, _), shape in zip(members, shapes, strict=True)]
+    return match_names(states, models, parameters, key)
 
 
 def _sorted_names(optimizer: OptimizerState, model: dict[str, LazyTensor]) -> tuple[Names, str, str]:
     """Names of a file that sorted them, where the shapes of the states leave no choice."""
-    known, groups = _parameter_names(model, None), [list[Shape | None]() for _ in optimizer.groups]
+    known, groups = parameter_names(model, None), [list[Shape | None]() for _ in optimizer.groups]
     for parameter in optimizer.parameters:
         groups[parameter.group].append(parameter.shape)
     held = [group for group in groups if group]
     found = registered({name: model[name].shape for name in known}, held)
     if found is None:
-        found = _unique_shapes(known, model, [p.shape for p in optimizer.parameters])
+        found = unique_shapes(known, model, [p.shape for p in optimizer.parameters])
     certain = sum(n is not None for n in found)
     if certain == len(found):
         return found, "order", ""
@@ -184,119 +172,3 @@ def _sorted_names(optimizer: OptimizerState, model: dict[str, LazyTensor]) -> tu
         f"the weights' file sorted its names; the states' shapes tell {certain} of {len(found)} for certain; {SETTLES}"
     )
     return found, "shapes" if certain else "ambiguous", note
-
-
-def _orders(model: dict[str, LazyTensor], known: list[str] | None) -> Iterator[list[str]]:
-    """Orders in which an optimizer may list the parameters, the likeliest first."""
-    names = known or [n for n, t in model.items() if _can_be_parameter(n, t)]
-    once = _without_copies(names, model)
-    for base in (names, once):
-        yield base
-        yield _first(base, lambda n: len(model[n].shape) >= 2)
-        yield _first(base, lambda n: not _is_norm_or_bias(n, model))
-        yield _first(base, lambda n: _is_norm_or_bias(n, model))
-        yield _first(base, lambda n: len(model[n].shape) < 2)
-        yield _first(base, lambda n: not n.endswith("bias"))
-        yield _first(base, lambda n: n.endswith("bias"))
-
-
-def _can_be_parameter(name: str, tensor: LazyTensor) -> bool:
-    last = name.rpartition(".")[2]
-    return tensor.dtype.startswith(("float", "bfloat", "complex")) and not last.startswith(
-        ("running_", "num_batches_tracked")
-    )
-
-
-def _without_copies(names: list[str], model: dict[str, LazyTensor]) -> list[str]:
-    seen: set[object] = set()
-    return [n for n in names if not (model[n].view in seen or seen.add(model[n].view))]  # type: ignore[func-returns-value]
-
-
-def _first(names: list[str], chosen: Any) -> list[str]:
-    return [n for n in names if chosen(n)] + [n for n in names if not chosen(n)]
-
-
-def _is_norm_or_bias(name: str, model: dict[str, LazyTensor]) -> bool:
-    return name.endswith("bias") or len(model[name].shape) < 2
-
-
-def _fits(order: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> bool:
-    """Whether every state has its parameter's shape. Without any state there is nothing to check but the count."""
-    return len(order) == len(shapes) and all(
-        s is None or s == model[n].shape for n, s in zip(order, shapes, strict=True)
-    )
-
-
-def _partial(order: list[str], shapes: list[Shape | None]) -> str:
-    missing = [n for n, s in zip(order, shapes, strict=True) if s is None]
-    if not missing or len(missing) == len(order):
-        return ""
-    return f"{len(missing)} of {len(order)} parameters have no state (names by order)"
-
-
-def _by_shape(
-    models: dict[str, dict[str, LazyTensor]], parameters: dict[str, list[str]], shapes: list[Shape | None]
-) -> tuple[Names, str, str]:
-    """Names where they are certain: by the one way to fit the states into a model's order, else by unique shapes."""
-    lists = [(_parameter_names(model, parameters.get(path)), model) for path, model in models.items()]
-    for names, model in lists:
-        if (found := _embedded(names, model, shapes)) is not None:
-            certain = sum(n is not None for n in found)
-            note = f"the optimizer lists {len(found)} of {len(names)} parameters"
-            if certain == len(found):
-                return found, "order", note
-            if certain:
-                return found, "shapes", f"{note}, and {len(found) - certain} of them could be several; {SETTLES}"
-    found = _unique_shapes(*lists[0], shapes)
-    certain = sum(n is not None for n in found)
-    note = (
-        f"the optimizer's order does not match the model's: {certain} of {len(found)} states have a unique shape and "
-        f"are named; {SETTLES}"
-    )
-    return found, "shapes" if certain else "ambiguous", note
-
-
-def _parameter_names(model: dict[str, LazyTensor], known: list[str] | None) -> list[str]:
-    return _without_copies(known or [n for n, t in model.items() if _can_be_parameter(n, t)], model)
-
-
-def _embedded(names: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> Names | None:
-    """Names of an optimizer that got some of the parameters, in order; None if they do not fit in order.
-
-    The first and the last possible place of each state are found; where they agree the name is certain.
-    """
-    wanted = [s for s in shapes if s is not None]
-    if len(wanted) != len(shapes) or len(shapes) >= len(names):
-        return None
-    sizes = [model[n].shape for n in names]
-    first = _places(sizes, wanted)
-    last = _places(sizes[::-1], wanted[::-1])
-    if first is None or last is None:
-        return None
-    latest = [len(names) - 1 - place for place in reversed(last)]
-    return [names[a] if a == b else None for a, b in zip(first, latest, strict=True)]
-
-
-def _places(sizes: list[Shape], wanted: list[Shape]) -> list[int] | None:
-    """The earliest places at which `wanted` occurs in order in `sizes`."""
-    places, at = [], 0
-    for shape in wanted:
-        while at < len(sizes) and sizes[at] != shape:
-            at += 1
-        if at == len(sizes):
-            return None
-        places.append(at)
-        at += 1
-    return places
-
-
-def _unique_shapes(names: list[str], model: dict[str, LazyTensor], shapes: list[Shape | None]) -> Names:
-    """Names only where a shape occurs once among the parameters and once among the states."""
-    by_shape: dict[Shape, list[str]] = {}
-    for name in names:
-        by_shape.setdefault(model[name].shape, []).append(name)
-    found: Names = []
-    for shape in shapes:
-        candidates = by_shape.get(shape, []) if shape is not None and shapes.count(shape) == 1 else []
-        found.append(candidates[0] if len(candidates) == 1 else None)
-    return found

@@ -377,9 +377,14 @@ _LARGEST_KEY = 2**61 - 2
 """Larger integers can be made to collide in a dict, which then takes hours."""
 
 
+_BY_IDENTITY: Any = object.__hash__
+
+
 def _hashable(key: Any) -> Any:
     """A key as it is if hashing it is cheap and safe, else one that stands for it."""
-    if type(key) is str or key is None or isinstance(key, float | bytes | Name | Inert):
+    if type(key) is str or key is None or isinstance(key, str | float | bytes | Name):
+        return key
+    if type(key).__hash__ is _BY_IDENTITY:
         return key
     if type(key) in (int, bool):
         return key if abs(key) <= _LARGEST_KEY else Inert("key")

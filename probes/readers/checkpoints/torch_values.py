@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .lazy import LazyTensor, Storage, tensor
+from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
 from .pickle_stream import Builder, Inert, Name
+from .span import Span
 
 STORAGE_DTYPES = {
     "Double": "float64",
@@ -53,6 +55,28 @@ def _tensor_v3(storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, h
     if not isinstance(storage, Storage) or type(offset) is not int or not isinstance(dtype, Name):
         return Inert("torch.Tensor")
     return tensor(storage, _ints(shape), _ints(strides), offset, dtype.text.removeprefix("torch."))
+
+
+def _unstored(shape: Any, dtype: Any, why: str) -> Any:
+    """A tensor that is told by name and shape, and whose numbers are not read."""
+    text = dtype.text.removeprefix("torch.") if isinstance(dtype, Name) else "float32"
+    storage = Storage(why, Span(Path(), 0, 0, b""), text, fault=why)
+    shape = _ints(shape)
+    return tensor(storage, shape, dense(shape), 0)
+
+
+def _meta(dtype: Any = None, shape: Any = (), *_: Any) -> Any:
+    return _unstored(shape, dtype, "it was saved on the meta device, without its numbers")
+
+
+def _sparse(layout: Any = None, parts: Any = (), *_: Any) -> Any:
+    """Coordinates, values, size; or, compressed, two kinds of indices before them."""
+    parts = parts if isinstance(parts, tuple) else ()
+    size = next((part for part in parts if isinstance(part, tuple | list)), None)
+    values = [part for part in parts if isinstance(part, LazyTensor)]
+    if size is None or not values:
+        return Inert("torch.Tensor", parts)
+    return _unstored(size, Name(f"torch.{values[-1].dtype}"), "sparse tensors are not read")
 
 
 def _first(value: Any = None, *_: Any) -> Any:
@@ -115,6 +139,8 @@ def _dtype(code: Any = "", *_: Any) -> DType:
     return DType(code if isinstance(code, str) else code.decode("ascii", "replace") if isinstance(code, bytes) else "")
 
 
+_CODES = {NUMPY[name]: name for name in ("float64", "float32", "int64", "int32", "int16", "int8", "uint8", "bool")}
+_CODES |= {"f2": "float16", "u1": "uint8", "b1": "bool"}
 _PLAIN = {"f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1"}
 
 
@@ -128,6 +154,24 @@ def _scalar(dtype: Any = None, raw: Any = b"", *_: Any) -> Any:
 
 def _reconstruct(*_: Any) -> Inert:
     return Inert("numpy.ndarray")
+
+
+def as_tensor(value: Any) -> LazyTensor | None:
+    """A tensor as it is, or of a pickled NumPy array of a plain type; None for anything else."""
+    if isinstance(value, LazyTensor):
+        return value
+    state = value.state if isinstance(value, Inert) and value.name == "numpy.ndarray" else None
+    if not isinstance(state, tuple) or len(state) != 5:
+        return None
+    _, shape, kind, fortran, raw = state
+    raw = raw.encode("latin-1", "replace") if isinstance(raw, str) else raw
+    dtype = _CODES.get(kind.code) if isinstance(kind, DType) else None
+    if dtype is None or not isinstance(raw, bytes) or not isinstance(shape, tuple) or len(shape) > 64:
+        return None
+    if any(type(n) is not int or n < 0 for n in shape):
+        return None
+    strides = tuple(reversed(dense(tuple(reversed(shape))))) if fortran else dense(shape)
+    return tensor(Storage(f"array {id(value)}", Span(Path(), 0, len(raw), raw), dtype), shape, strides, 0)
 
 
 def number_list(value: Any) -> list[Any] | None:
@@ -181,6 +225,8 @@ _PLAIN_BUILDERS: dict[str, Builder] = {
     "torch._utils._rebuild_tensor_v2": _tensor_v2,
     "torch._utils._rebuild_tensor_v3": _tensor_v3,
     "torch._utils._rebuild_qtensor": _tensor_v2,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
+    "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
     "torch._tensor._rebuild_from_type_v2": _from_type,

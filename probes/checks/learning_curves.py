@@ -152,7 +152,7 @@ def _bounces(known: Outcome, y: Floats) -> list[Verdict]:
             f"{series.name} changes by {jitter:.0%} from epoch to epoch and stays at {end / start:.0%} of its start"
         )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
-    if end < 0.5 * start and jitter < 0.1:
+    if known.learned and end < 0.5 * start and jitter < 0.1:
         because = f"{series.name} falls to {end / start:.0%} of its start with steps of {jitter:.1%} of its level"
         return [Verdict("learning-rate-too-high", "ruled_out", "inferred", because, "curves")]
     return []
@@ -262,10 +262,10 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
             f"training accuracy ends {skills[0]:.0%} of the way from chance to perfect, validation {skills[1]:.0%}"
         )
         return [Verdict("underfitting", "suspected", "measured", because, "curves")]
-    if known.stuck and len(y) >= ENOUGH:
-        because = (
-            f"{known.main.name} falls by {known.fall or 0:.1%} over {len(y)} points, from {start:.3g} to {end:.3g}"
-        )
+    if known.stuck and len(y) >= ENOUGH and end < 1.5 * start:  # from there on it diverges, which is another matter
+        moves = "falls" if end <= start else "rises"
+        because = f"{known.main.name} {moves} by {abs(known.fall or 0):.1%} over {len(y)} points"
+        because += f", from {start:.3g} to {end:.3g}"
         return [Verdict("underfitting", "suspected", "inferred", because, "curves")]
     return []
 
@@ -295,7 +295,7 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return []
     (start, end), steady = curves.ends(y), curves.still_falling(y)
     fall = (start - end) / start
-    if fall >= 0.6 and steady < 0.15 and known.stuck is False:
+    if fall >= 0.6 and steady < 0.15 and known.learned:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
     straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)

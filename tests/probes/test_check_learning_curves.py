@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from curves_on_disk import csv, head, look, said
 from torch import nn
 
 from probes.artifacts import Artifacts, Log, Series
@@ -43,6 +44,22 @@ def test_a_validation_loss_that_turns_up_while_training_falls_is_overfitting():
     assert {v.diagnosis: v.verdict for v in found.verdicts}["overfitting"] == "confirmed"
     assert found.facts["best_epoch"] in {"epoch 7", "epoch 8", "epoch 9"}
     assert found.plots[0].marks
+
+
+def test_a_loss_that_only_came_down_to_chance_rules_no_rate_out(tmp_path):
+    csv(tmp_path, epoch=EPOCHS, train_loss=falling(1.61, 12.0, 0.9), train_acc=np.full(30, 0.21))
+    head(tmp_path, 5)
+    verdicts = dict(said(look(run, tmp_path)))
+    assert not {"learning-rate-too-high", "learning-rate-too-low"} & {
+        d for d, v in verdicts.items() if v == "ruled_out"
+    }
+
+
+def test_a_loss_that_rises_is_not_said_to_fall():
+    found = finding(train_loss=np.linspace(1.6, 90.0, 10))
+    assert "underfitting" not in {v.diagnosis for v in found.verdicts}
+    (stands,) = (v for v in finding(train_loss=np.linspace(1.6, 1.7, 10)).verdicts if v.diagnosis == "underfitting")
+    assert "rises by" in stands.because
 
 
 def test_overfitting_shows_in_accuracies_alone():

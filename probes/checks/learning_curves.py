@@ -188,7 +188,7 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         if _knows_nothing(known, at_best):
             because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
             level = "inconclusive"
-        elif at_best is not None and known.outputs and at_best < math.log(max(2, known.outputs)) < after.lowest / 3:
+        elif at_best is not None and at_best < _chance(known) < after.lowest / (1.3 if _unskilled(known) else 3):
             because += (
                 "; but validation was never better than knowing nothing, so other data or another mode is likelier"
             )
@@ -200,6 +200,16 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]
     return _by_accuracy(known, gap) or [Verdict("overfitting", "inconclusive", "measured", numbers, "curves")]
+
+
+def _chance(known: Outcome) -> float:
+    return math.log(max(2, known.outputs)) if known.outputs else math.inf
+
+
+def _unskilled(known: Outcome) -> bool:
+    """Whether the validation accuracy never goes far from chance."""
+    y, count = finite(known.val_accuracy), known.outputs or 0
+    return count > 1 and len(y) > 0 and count * float(y.max()) - 1 < 0.2 * (count - 1)
 
 
 def _knows_nothing(known: Outcome, at_best: float | None) -> bool:
@@ -298,6 +308,8 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if fall >= 0.6 and steady < 0.15 and known.learned:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
+    if trends.mann_kendall(finite(known.val)) > 2:  # training on would only fit more
+        return []
     straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
         slope = trends.theil_sen(known.main.x[np.isfinite(known.main.y)], y).value

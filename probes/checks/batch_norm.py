@@ -22,7 +22,8 @@ Thresholds and sources
 
 Evidence
     proved: a variance below 0. measured: counts, and statistics that are still at their start. Why they are so (frozen
-    on purpose, a mode left on) is the reader's: hence suspected. inferred: that statistics near their start take nothing in.
+    on purpose, a mode left on) is the reader's: hence suspected. inferred: that statistics which are near their start
+    take nothing in.
 
 Reads
     The counters and statistics of all checkpoints, and the steps of their optimizers.

@@ -15,6 +15,8 @@ _DARKNET = re.compile(r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+)
 _DARKNET_MAP = re.compile(r"mean[ _]average[ _]precision \(mAP@0?[.,]?(\d+)\) = ([\d.]+)", re.I)
 _CATBOOST = re.compile(r"^(\d+):\s+learn: ([-\w.]+)(?:\s+test\d*: ([-\w.]+))?")
 _BLOCK_ROW = re.compile(r"^\|\s*([\w/ .]+?)\s*\|\s*(\S*)\s*\|$")
+_BAR = re.compile(r"\s*\d{1,3}%\s?\|[^|]{0,200}\|\s*\d+/\d+ \[[^\]]{0,80}\]\s*")
+"""A progress bar and nothing else, which shares its line with a record."""
 Record = dict[str, object]
 _NOWHERE = Path()
 
@@ -49,7 +51,9 @@ def dicts(lines: list[str]) -> list[Series]:
     records: list[Record] = []
     for line in lines:
         start = line.find("{'")
-        if start < 0 or not line.rstrip().endswith("}") or len(line) > 5000 or line[:start].strip(" \r"):
+        if start < 0 or not line.rstrip().endswith("}") or len(line) > 5000:
+            continue
+        if line[:start].strip(" \r") and not _BAR.fullmatch(line[:start]):
             continue
         try:
             record = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "'\\1'", line[start:].strip()))

@@ -57,7 +57,7 @@ FORMS = {
 BEFORE = {
     "a table with percentages before its bars": "| Epoch | Train Loss | Val Loss | Val Acc | LR |\n",
     "MATLAB's header of two lines": (
-        "|  Epoch  |  Iteration  |  Time Elapsed  |  Mini-batch  |  Validation  |  Mini-batch  |  Validation  |  Base  |\n"
+        "| Epoch | Iteration  |  Time Elapsed  |  Mini-batch  |  Validation  |  Mini-batch  |  Validation  |  Base |\n"
         "|  |  |  (hh:mm:ss)  |  Accuracy  |  Accuracy  |  Loss  |  Loss  |  Rate  |\n"
     ),
 }

@@ -83,3 +83,8 @@ def test_a_section_of_settings_in_capitals_announces_no_split(tmp_path):
 def test_results_of_rllib_run_over_their_iterations(tmp_path):
     records = [{"episode_reward_mean": c, "training_iteration": e + 1, "config": {"lr": 5e-5}} for e, _, _, c in EVERY]
     assert read(tmp_path, "\n".join(map(json.dumps, records)))["rollout/reward"] == SCORE
+
+
+def test_final_values_of_many_runs_are_no_curve(tmp_path):
+    table = "lr,batch_size,final_loss,final_acc\n" + lines("0.00{e},32,{a},{c}\n")
+    assert read(tmp_path, table, "ablation.csv") == {}

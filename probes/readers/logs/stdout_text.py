@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from .headers import spelled_out
+
 LONGEST = 5000
 """Characters of a line that may be one of a training loop; longer ones are data."""
 _WRAPPERS = ("log", "message", "msg", "textPayload")
 """Keys of a printed line in the records of Docker, Kubernetes and collectors of logs."""
+_SHORT_SIGNS = ("_tr", "tr_", "tr:", "tr=", "tr ")
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
@@ -124,6 +127,8 @@ def tidy(line: str) -> str:
     for sign, pattern, plain in _REWRITES:
         if sign in line:
             line = pattern.sub(plain, line)
+    if any(sign in line for sign in _SHORT_SIGNS):
+        line = spelled_out(line)
     return _EPOCH_BAR.sub(r"\1 \2/\3 ", line) if "%" in line else line
 
 

@@ -32,6 +32,8 @@ _FILLER = frozenset(
     [
         "avg",
         "average",
+        "avr",
+        "ave",
         "mean",
         "set",
         "on",
@@ -215,6 +217,7 @@ _AXES = {
     "step": {
         *("s", "step", "steps", "global step", "iter", "iters", "iteration", "iterations", "it", "iter num", "n iter"),
         *("timestep", "timesteps", "total timesteps", "time total timesteps", "num timesteps", "env steps"),
+        *("timesteps total", "training iteration", "train iteration", "train iter", "total env steps"),
         *("train step", "train steps", "training step", "training iter", "total steps", "trainer global step"),
         *("steps done", "num updates", "update", "updates", "up", "total train updates"),
     },
@@ -286,6 +289,8 @@ def canonical(raw: str, split: str | None = None) -> str:
 def _metric(rest: list[str]) -> str | None:
     full = tuple(dict.fromkeys(rest))
     bare = tuple(w for w in full if w not in _FILLER)
+    if rest[-2:] == ["value", "loss"]:  # a critic's; "loss value" is the loss
+        return None
     for known, name in (
         (_LR, "lr"),
         (_GRAD_NORM, "grad_norm"),

@@ -12,15 +12,18 @@ Formula
 
 Thresholds and sources
     r = 1 is normal (39 of 39 runs); a whole number k is k-fold gradient accumulation or k passes a step (6 of 6), and
-    no fault; between two checkpoints, r above 1.05 and 5 % away from a whole number means passes in training mode
-    that were followed by no step, as when validation runs in training mode (3 of 3 runs, at 1.23): confirmed if it is
-    the same (within 5 %) between every two checkpoints, else suspected. Loss scaling that skips steps stays below
-    1.05. r = 0 with statistics that were never gathered: trained in evaluation mode (3 of 3), suspected, since they may
-    be frozen on purpose. Counters of averaged copies of a model stay 0 while the statistics move: nothing is said.
+    no fault; between two checkpoints, r above 1.05 and 5 % away from a whole number means passes in training mode that
+    were followed by no step, as when validation runs in training mode (3 of 3 runs, at 1.23): confirmed if it is the
+    same (within 5 %) between every two checkpoints, else suspected. Loss scaling that skips steps stays below 1.05. r =
+    0 with statistics that were never gathered: trained in evaluation mode (3 of 3), suspected, since they may be frozen
+    on purpose. Statistics of all of two or more layers within 1 % of mean 0 and variance 1 after 100 batches: hardly
+    gathered, as with a momentum near 0: batch-norm-trouble suspected. Counters of averaged copies of a model stay 0
+    while the statistics move: nothing is said.
 
 Evidence
     proved: a variance below 0. measured: counts, and statistics that are still at their start. Why they are so (frozen
-    on purpose, a mode left on) is the reader's: hence suspected.
+    on purpose, a mode left on) is the reader's: hence suspected. inferred: that statistics which are near their start
+    take nothing in.
 
 Reads
     The counters and statistics of all checkpoints, and the steps of their optimizers.
@@ -48,6 +51,7 @@ SPEAKS_TO = ("train-eval-mode", "batch-norm-trouble")
 COST = "file"
 SKIPPED, WHOLE, SAME = 1.05, 0.05, 0.05
 FEW_STEPS = 10
+MANY_BATCHES, START = 100, 0.01
 MEAN, VARIANCE = ".running_mean", ".running_var"
 
 
@@ -61,6 +65,7 @@ class Norm:
     low: float
     high: float
     affine_moved: bool
+    at_start: bool
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -98,7 +103,8 @@ def gather(checkpoint: Checkpoint) -> list[Norm]:
         spread, bias = numbers.values(variance), tensors.get(base + ".bias")
         untouched = mean.constant and mean.high == 0 and spread.constant and spread.high == 1
         moved = bias is not None and numbers.values(bias).largest > 0
-        found.append(Norm(base, counted.get(base), untouched, spread.low, spread.high, moved))
+        start = mean.largest < START and 1 - START < spread.low <= spread.high < 1 + START
+        found.append(Norm(base, counted.get(base), untouched, spread.low, spread.high, moved, start))
     return found
 
 
@@ -151,6 +157,12 @@ def _statistics(norms: list[Norm]) -> Verdict | None:
         )
         because += f"and variance 1, first {called(bare[0].name)}: evaluation mode uses statistics of no data"
         return Verdict("batch-norm-trouble", "suspected", "measured", because, "weights")
+    if len(norms) > 1 and all(n.at_start and (n.count or 0) >= MANY_BATCHES for n in norms) and not bare:
+        because = (
+            f"after {norms[0].count} batches the running statistics of all {len(norms)} batch norms are within 1 % of"
+        )
+        because += " mean 0 and variance 1, where they began: they hardly take anything in (momentum?)"
+        return Verdict("batch-norm-trouble", "suspected", "inferred", because, "weights")
     return None
 
 

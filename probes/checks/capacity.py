@@ -14,7 +14,8 @@ Thresholds and sources
     or less than half the way from chance to perfect accuracy, and no longer improving: at most 15 % of the fall in the
     last third) and the file holds no hidden layer, or a chain of dense layers with a hidden one of fewer than
     log2(classes) units (so many on-off units cannot tell the classes apart). No bound holds for
-    smooth units, so it is never more than suspected.
+    smooth units, so it is never more than suspected. missing-nonlinearity: suspected in such a run where the file is
+    one bare nn.Sequential of dense layers under consecutive numbers: an activation would have a number of its own.
 
 Evidence
     inferred: counts and shapes are exact, but no bound ties a width to what smooth units can learn.
@@ -43,7 +44,7 @@ from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("checkpoint",)
-SPEAKS_TO = ("underfitting",)
+SPEAKS_TO = ("underfitting", "missing-nonlinearity")
 COST = "file"
 HALF = 0.5
 IMPROVING = 0.15
@@ -118,6 +119,12 @@ def judge(sizes: Capacity, known: Outcome) -> Verdict | None:
             f"and {poor}"
         )
         return Verdict("underfitting", "suspected", "inferred", because, "weights")
+    if sizes.hidden and _side_by_side(sizes.layers):
+        because = (
+            f"the {len(sizes.layers)} dense layers follow each other under the numbers {sizes.layers[0].name} to "
+            f"{sizes.layers[-1].name} with no room for an activation: together they are one linear layer, and {poor}"
+        )
+        return Verdict("missing-nonlinearity", "suspected", "inferred", because, "weights")
     narrow = sizes.narrowest
     if narrow is None or known.classes is None or 2**narrow.units >= known.classes:
         return None
@@ -126,6 +133,13 @@ def judge(sizes: Capacity, known: Outcome) -> Verdict | None:
         f"{known.classes} classes (fewer than log2 of that), and {poor}"
     )
     return Verdict("underfitting", "suspected", "inferred", because, "weights")
+
+
+def _side_by_side(layers: tuple[Layer, ...]) -> bool:
+    """Whether dense layers are the neighbouring members of one nn.Sequential that is the whole model."""
+    if not all(x.kind == "dense" and x.name.isdigit() for x in layers):
+        return False
+    return all(int(b.name) == int(a.name) + 1 for a, b in itertools.pairwise(layers))
 
 
 def _poor(known: Outcome) -> str:

@@ -20,9 +20,10 @@ Thresholds and sources
     frozen on purpose has no gradients to keep moments of, and beside dead units a neighbour stops, too. Matrices that
     are not at their random start (fine-tuning, parts that were loaded) are suspected only where the loss stands, or
     where gradients stopped between trained neighbours.
-    Not judged: runs that have learned, random copies of a trained network and whole networks that are not random
-    (teachers, targets, losses), experts that nothing is routed to, a rate of 0. Missed updates are told: training in
-    stages is common.
+    In runs that have learned, random matrices are suspected only where the optimizer was given them to train and they
+    never had a gradient (a branch that is detached or not used); the others are not judged. Nor are random copies of a
+    trained network and whole networks that are not random (teachers, targets, losses), experts that nothing is routed
+    to, a rate of 0. Missed updates are told: training in stages is common.
 
 Evidence
     measured: which matrices are not trained, since when, and whether they are random; also their harm, where it is
@@ -90,8 +91,7 @@ def judge(found: list[History], known: Outcome) -> Verdict | None:
     if fresh:
         because += f"; {len(fresh)} of them still hold the random numbers they started with"
     if known.learned:
-        because += ", yet the run learns: this may be on purpose"
-        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
+        return _beside_learning(found, fresh, because)
     if all(h.past == "overflowed" for h in still):
         because += "; overflow stopped them, which nonfinite-weights judges"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
@@ -104,6 +104,17 @@ def judge(found: list[History], known: Outcome) -> Verdict | None:
         because += "; no gradient gets back to where the network begins: look at dead units first"
         return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
     return _intent(found, still, alone, known, because)
+
+
+def _beside_learning(found: list[History], fresh: list[History], because: str) -> Verdict:
+    """A run that learns without some of its matrices: random ones that it was given to train are hardly on purpose."""
+    given = [h for h in fresh if h.past == "no-state" or (h.past == "zero" and _neighbours_learn(found, h))]
+    if all(EXPERT.search(h.layer.name) for h in given):
+        because += ", yet the run learns: this may be on purpose"
+        return Verdict("frozen-parameters", "inconclusive", "measured", because, "optimizer-state")
+    because += "; the run learns without them, but its optimizer was given them to train: unless they are meant to be"
+    because += " random, they are cut off (a detach, a branch that is not used)"
+    return Verdict("frozen-parameters", "suspected", "inferred", because, "optimizer-state")
 
 
 def _neighbours_learn(found: list[History], one: History) -> bool:

@@ -15,8 +15,11 @@ Thresholds and sources
     training loss (dropout, augmentation, running means). So data-leakage is told as inconclusive where validation is
     better at 80 % of the epochs, and suspected only where its loss is below half of training's and its accuracy 0.1
     above it over the second half while the code names neither dropout nor augmentation. preprocessing-mismatch and
-    train-eval-mode: training accuracy goes more than 80 % of the way to 1 while validation never leaves the first 10
-    %: suspected. insufficient-data: a standard error above 0.03 (about 250 samples): told as inconclusive, since
+    train-eval-mode: training accuracy goes more than 80 % of the way to 1 while validation never leaves the first 10 %:
+    suspected; likewise where it never leaves the first 20 %, the training loss falls below half of chance and the
+    validation loss is above 1.3 x chance from the first epoch to the last. bad-labels: validation begins at chance
+    (0.95 to 1.25 x ln C), never gets better and turns worse, while the training loss falls by a tenth or more:
+    suspected. insufficient-data: a standard error above 0.03 (about 250 samples): told as inconclusive, since
     differences between epochs below twice that are chance.
 
 Evidence
@@ -41,15 +44,16 @@ import numpy as np
 
 from ..artifacts import Artifacts, Floats, Progress, Series
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Verdict
-from ..series import curves
+from ..series import curves, trends
 from ..series.outcome import Outcome, finite, outcome
 
 NEEDS = ("log",)
-SPEAKS_TO = ("data-leakage", "preprocessing-mismatch", "train-eval-mode", "insufficient-data")
+SPEAKS_TO = ("data-leakage", "preprocessing-mismatch", "train-eval-mode", "insufficient-data", "bad-labels")
 COST = "file"
 ENOUGH = 5
 MOST, SURE_LOSS, SURE_ACCURACY = 0.8, 0.5, 0.1
 LEARNED, CHANCE = 0.8, 0.1
+OFF, START = 1.3, 1.25
 UNSURE = 0.03
 LARGEST_SET = 3000
 NOISE_IN_TRAINING = re.compile(
@@ -75,7 +79,11 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         return Finding("generalization-gap", "generalization gap: no common epochs", "could-not-check", needs=needs)
     size = set_size(known.val_accuracy)
     noisy = NOISE_IN_TRAINING.search(artifacts.code) is not None
-    verdicts = [*better(loss, accuracy, noisy), *at_chance(accuracy, known), *unsure(known.val_accuracy, size)]
+    verdicts = [
+        *better(loss, accuracy, noisy),
+        *(at_chance(accuracy, known) or only_by_heart(loss, known)),
+        *unsure(known.val_accuracy, size),
+    ]
     return Finding(
         "generalization-gap",
         _title(loss, accuracy),
@@ -128,6 +136,33 @@ def at_chance(accuracy: Pair | None, known: Outcome) -> list[Verdict]:
         f"(chance: {floor:.0%}), from the first epoch on: overfitting begins with both alike"
     )
     return [Verdict(d, "suspected", "inferred", because, "gap") for d in ("preprocessing-mismatch", "train-eval-mode")]
+
+
+def only_by_heart(loss: Pair | None, known: Outcome) -> list[Verdict]:
+    """A training loss that falls while nothing of it ever carries over to validation: by when that shows."""
+    skill = finite(known.val_accuracy)
+    if loss is None or known.chance is None or not known.classes or not len(skill):
+        return []
+    if (skill.max() - 1 / known.classes) / (1 - 1 / known.classes) > 2 * CHANCE or loss.val.min() < 0.95 * known.chance:
+        return []
+    first, last = (float(v) / known.chance for v in (loss.val[0], curves.ends(loss.val)[1]))
+    end = curves.ends(loss.train)[1]
+    because = (
+        f"the training loss falls to {end / known.chance:.2g} times chance (ln {known.classes} = {known.chance:.3g})"
+    )
+    because += (
+        f" and the validation loss is {first:.2g} times chance at first, {last:.2g} at the end, its accuracy never"
+    )
+    because += f" above {skill.max():.0%}"
+    if end < 0.5 * known.chance and loss.val.min() > OFF * known.chance:
+        because += ": overfitting begins with both alike"
+        return [
+            Verdict(d, "suspected", "inferred", because, "gap") for d in ("preprocessing-mismatch", "train-eval-mode")
+        ]
+    if end < 0.9 * known.chance and first < START and trends.mann_kendall(loss.val) > 2:
+        because += ": what is learned holds for no other sample, as when labels do not belong to their inputs"
+        return [Verdict("bad-labels", "suspected", "inferred", because, "gap")]
+    return []
 
 
 def set_size(series: Series | None) -> int | None:

@@ -12,9 +12,10 @@ Formula
 Thresholds and sources
     unscaled-inputs confirmed: the largest s above 30, suspected: the largest above 20 times the median (235 runs:
     AUC 1.000, healthy runs at most 10.7, faulty ones at least 42; the estimate is within 1.5 times of the truth).
-    Confirmed only where a run has not learned, else suspected; at more than 1,000 a normalisation may lie between and
-    nothing is said unless the first layer's units stand still as well. Small features are not judged: pixels at the
-    border of a picture are 185 times smaller than others in healthy runs.
+    Confirmed only where a run has not learned, else suspected. At more than 1,000 a normalisation that the file does
+    not show may have taken the bias's gradient away, and nothing is said, unless the median feature is of ordinary
+    size (0.1 to 10: then the bias's gradient is there) or the first layer's units stand still as well. Small features
+    are not judged: pixels at the border of a picture are 185 times smaller than others in healthy runs.
 
 Evidence
     inferred: an estimate within about 1.5 times, as errors of different samples are taken to be alike.
@@ -69,6 +70,11 @@ class Inputs:
     @property
     def largest(self) -> float:
         return float(self.scales.max())
+
+    @property
+    def anchored(self) -> bool:
+        """Whether the median feature is of ordinary size: without the bias's gradient all would look enormous."""
+        return 1 / HEALTHY < self.median < HEALTHY
 
 
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
@@ -146,7 +152,7 @@ def judge(found: Inputs, known: Outcome) -> list[Verdict]:
     if largest > LARGE or (ratio > UNEVEN and largest > 1):
         if found.stuck > 0:
             because += f"; {found.stuck:.0%} of its units receive no gradient at all"
-        elif largest > ABSURD:
+        elif largest > ABSURD and not found.anchored:
             because += "; a normalisation that the file does not show may take this away"
             return [Verdict("unscaled-inputs", "inconclusive", "inferred", because, "optimizer-state")]
         level: Judgement = "confirmed" if largest > LARGE and known.learned is False else "suspected"

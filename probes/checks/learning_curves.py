@@ -152,7 +152,7 @@ def _bounces(known: Outcome, y: Floats) -> list[Verdict]:
             f"{series.name} changes by {jitter:.0%} from epoch to epoch and stays at {end / start:.0%} of its start"
         )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
-    if end < 0.5 * start and jitter < 0.1:
+    if known.learned and end < 0.5 * start and jitter < 0.1:
         because = f"{series.name} falls to {end / start:.0%} of its start with steps of {jitter:.1%} of its level"
         return [Verdict("learning-rate-too-high", "ruled_out", "inferred", because, "curves")]
     return []
@@ -188,7 +188,7 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         if _knows_nothing(known, at_best):
             because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
             level = "inconclusive"
-        elif at_best is not None and known.outputs and at_best < math.log(max(2, known.outputs)) < after.lowest / 3:
+        elif at_best is not None and at_best < _chance(known) < after.lowest / (1.3 if _unskilled(known) else 3):
             because += (
                 "; but validation was never better than knowing nothing, so other data or another mode is likelier"
             )
@@ -200,6 +200,16 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if after.ratio <= 1.05 and (gap is None or gap < 0.13):
         return [Verdict("overfitting", "ruled_out", "measured", numbers, "curves")]
     return _by_accuracy(known, gap) or [Verdict("overfitting", "inconclusive", "measured", numbers, "curves")]
+
+
+def _chance(known: Outcome) -> float:
+    return math.log(max(2, known.outputs)) if known.outputs else math.inf
+
+
+def _unskilled(known: Outcome) -> bool:
+    """Whether the validation accuracy never goes far from chance."""
+    y, count = finite(known.val_accuracy), known.outputs or 0
+    return count > 1 and len(y) > 0 and count * float(y.max()) - 1 < 0.2 * (count - 1)
 
 
 def _knows_nothing(known: Outcome, at_best: float | None) -> bool:
@@ -262,10 +272,10 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
             f"training accuracy ends {skills[0]:.0%} of the way from chance to perfect, validation {skills[1]:.0%}"
         )
         return [Verdict("underfitting", "suspected", "measured", because, "curves")]
-    if known.stuck and len(y) >= ENOUGH:
-        because = (
-            f"{known.main.name} falls by {known.fall or 0:.1%} over {len(y)} points, from {start:.3g} to {end:.3g}"
-        )
+    if known.stuck and len(y) >= ENOUGH and end < 1.5 * start:  # from there on it diverges, which is another matter
+        moves = "falls" if end <= start else "rises"
+        because = f"{known.main.name} {moves} by {abs(known.fall or 0):.1%} over {len(y)} points"
+        because += f", from {start:.3g} to {end:.3g}"
         return [Verdict("underfitting", "suspected", "inferred", because, "curves")]
     return []
 
@@ -295,9 +305,11 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         return []
     (start, end), steady = curves.ends(y), curves.still_falling(y)
     fall = (start - end) / start
-    if fall >= 0.6 and steady < 0.15 and known.stuck is False:
+    if fall >= 0.6 and steady < 0.15 and known.learned:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
+    if trends.mann_kendall(finite(known.val)) > 2:  # training on would only fit more
+        return []
     straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:
         slope = trends.theil_sen(known.main.x[np.isfinite(known.main.y)], y).value

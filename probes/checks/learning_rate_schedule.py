@@ -12,11 +12,12 @@ Formula
 
 Thresholds and sources
     learning-rate-too-low: a rate that is gone before 60 % of the run, and a loss that stands since, in a run that has
-    not learned: suspected, since cosine and step schedules reach 1 % only at their ends (a cosine at 94 % of the run,
-    a linear decay at 99 %). A rate of exactly 0 in nine of ten points: confirmed (trainproof's limit is 99 %).
-    learning-rate-too-high: more than half of at least 3 jumps at 80 % of the peak or above while less than half of
-    the run was spent there: suspected. A constant rate and a loss that has stopped falling amid noise above 5 % of
-    its level: told as inconclusive, a decay would lower that level.
+    not learned, or before 40 % in one that had only fallen to 30 % of its first loss by then: suspected, since cosine
+    and step schedules reach 1 % only at their ends (a cosine at 94 % of the run, a linear decay at 99 %). A rate of
+    exactly 0 in nine of ten points: confirmed (trainproof's limit is 99 %). learning-rate-too-high: more than half of
+    at least 3 jumps at 80 % of the peak or above while less than half of the run was spent there: suspected. A constant
+    rate and a loss that has stopped falling amid noise above 5 % of its level: told as inconclusive, a decay would
+    lower that level.
 
 Evidence
     measured: the logged rate itself. inferred: that a rate causes jumps or noise.
@@ -43,7 +44,8 @@ from ..series.outcome import Outcome, finite, outcome
 NEEDS = ("log",)
 SPEAKS_TO = ("learning-rate-too-low", "learning-rate-too-high")
 COST = "file"
-GONE, EARLY = 0.01, 0.6
+GONE, EARLY, VERY_EARLY = 0.01, 0.6, 0.4
+HIGH = 0.3
 STANDS = 0.02
 ENOUGH = 8
 NOISY = 0.05
@@ -118,7 +120,7 @@ def zero(schedule: Schedule, known: Outcome) -> list[Verdict]:
 def gone_early(schedule: Schedule, known: Outcome) -> list[Verdict]:
     """A rate that was gone long before the end of a run that has not learned, and a loss that stands since."""
     main, y = known.main, finite(known.main)
-    if schedule.gone is None or schedule.gone > EARLY or main is None or known.learned is not False or known.games:
+    if schedule.gone is None or schedule.gone > EARLY or main is None or known.games:
         return []
     if len(y) < ENOUGH or len(schedule.rate) < ENOUGH:
         return []
@@ -126,6 +128,8 @@ def gone_early(schedule: Schedule, known: Outcome) -> list[Verdict]:
     after = y[cut:]
     level = float(np.median(after))
     if level <= 0 or abs(float(np.median(after[-3:])) - float(np.median(after[:3]))) > STANDS * level:
+        return []
+    if known.learned is not False and (schedule.gone > VERY_EARLY or level < HIGH * y[0]):
         return []
     before = y[:cut]
     falling = len(before) >= 3 and before[-1] < 0.98 * before[0] and trends.mann_kendall(before) < 0

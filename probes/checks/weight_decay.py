@@ -13,10 +13,14 @@ Thresholds and sources
     than a third of their first checkpoint or below 0.01 outright, while the loss stands. Suspected without a log; and
     where all matrices lie below 1e-4 without a normalisation, whatever the loss does: one that collapsed outputs
     satisfy (pairs, distances) falls to 0.
+    Suspected also, whatever the loss does: a decay of more than 2 % in one step, where it is decoupled (AdamW) or SGD's
+    (then over 1 - momentum): such weights forget all but the last 50 steps. Common recipes (AdamW at 1e-4 to 3e-3 with
+    0.01 to 0.3, SGD at 0.1 with 5e-4) lie between 1e-6 and 1e-3.
     Small nets that learned ended between 0.35 and 5 at decays of 0 to 0.3; the figures are our own, from such nets.
 
 Evidence
-    measured: sizes against fresh weights and the first checkpoint. inferred: a collapse that the loss does not show.
+    measured: sizes against fresh weights and the first checkpoint. inferred: a collapse that the loss does not show,
+    and a decay by its size alone.
 
 Reads
     The first and the latest checkpoint, the optimizer's options, the logs.
@@ -31,7 +35,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..artifacts import Artifacts, Checkpoint, Progress, Tensor
+from ..artifacts import Artifacts, Checkpoint, OptimizerState, Progress, Tensor
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..saved import moments, statistics
 from ..saved.layers import depth
@@ -41,6 +45,8 @@ NEEDS = ("checkpoint",)
 SPEAKS_TO = ("over-regularization",)
 COST = "file"
 SMALL, TINY, SHRUNK = 0.25, 0.01, 1 / 3
+STRONG = 0.02
+"""Share of a weight that decay takes in one step: what is left of it after 1 / STRONG steps is 1/e."""
 GONE = 1e-4
 """Size of all matrices at which what passes through two of them is lost in rounding beside anything else."""
 
@@ -62,20 +68,24 @@ class Size:
 def run(artifacts: Artifacts, progress: Progress) -> Finding:
     """Compare the weights' sizes with fresh ones, where the optimizer decays them."""
     last = artifacts.last
-    group = last.optimizer.groups[0] if last and last.optimizer and last.optimizer.groups else None
-    if last is None or group is None:
+    if last is None or last.optimizer is None or not last.optimizer.groups:
         needs = "a checkpoint that holds the optimizer's options"
         return Finding("weight-decay", "weight decay: unknown", "could-not-check", needs=needs)
+    group = last.optimizer.groups[0]
     decay, lr = moments.option(group, "weight_decay", 0.0), moments.option(group, "lr", 0.0)
     sizes = [_size(layer.name, layer.weight, last, artifacts.checkpoints[0]) for layer in depth(last)]
     eaten = [s for s in sizes if s.eaten]
+    verdicts = judge(sizes, eaten, decay, lr, outcome(artifacts), any(x.norm for x in depth(last)))
+    strong = share(last.optimizer)
+    if strong > STRONG and not any(v.verdict in ("confirmed", "suspected") for v in verdicts):
+        verdicts = [_too_strong(decay, lr, strong)]
     return Finding(
         "weight-decay",
         f"weight decay {decay:g}: {len(eaten)} of {len(sizes)} weight matrices have shrunk away",
-        verdicts=tuple(judge(sizes, eaten, decay, lr, outcome(artifacts), any(x.norm for x in depth(last)))),
+        verdicts=tuple(verdicts),
         measures=(
             Measure("weight decay", decay, where=str(last.path)),
-            Measure("decay in one step", lr * decay, where=str(last.path)),
+            Measure("decay in one step", strong, threshold=f"> {STRONG:g}", where=str(last.path)),
             Measure("matrices that have shrunk away", len(eaten), threshold="> half of them"),
         ),
         tables=(
@@ -85,8 +95,27 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
                 tuple((s.layer, s.now, s.kept) for s in sizes),
             ),
         ),
-        facts={"weight_decay": f"{decay:.3g}", "lr": f"{lr:.3g}"} if eaten else {},
+        facts={"weight_decay": f"{decay:.3g}", "lr": f"{lr:.3g}"} if eaten or strong > STRONG else {},
     )
+
+
+def share(state: OptimizerState) -> float:
+    """What decay takes of a weight in one step, in the group that decays most; 0 where it passes through Adam's
+    normalisation."""
+    rates = [moments.option(g, "lr", 0.0) * moments.option(g, "weight_decay", 0.0) for g in state.groups]
+    if state.kind == "sgd":
+        rates = [
+            r / (1 - min(moments.option(g, "momentum", 0.0), 0.99)) for r, g in zip(rates, state.groups, strict=True)
+        ]
+    return max(rates) if state.kind == "sgd" or state.decoupled else 0.0
+
+
+def _too_strong(decay: float, lr: float, strong: float) -> Verdict:
+    because = (
+        f"weight decay {decay:g} at lr {lr:.3g} takes {strong:.1%} of every weight in one step: of what it learned "
+    )
+    because += f"more than {1 / strong:.0f} steps ago less than 1/e is left"
+    return Verdict("over-regularization", "suspected", "inferred", because, "weights")
 
 
 def _size(name: str, weight: Tensor, last: Checkpoint, first: Checkpoint) -> Size:

@@ -13,6 +13,8 @@ from .moments import option
 
 SILENT = 1e-3
 """Adam's step at a learning rate of 1 where gradients come is about 0.1 to 1 for each weight; below this none do."""
+STILL = 1e-9
+"""A mean of gradients (SGD's buffer) that at no rate up to 1 changes a weight of 0.02 in float32."""
 LARGE_LR = 1e-2
 """Adam moves every weight by about this much a step: ten times its default is not too low."""
 
@@ -37,7 +39,7 @@ def is_adam(checkpoint: Checkpoint) -> bool:
 
 def silent(checkpoint: Checkpoint) -> bool:
     """Whether most matrices receive no gradient any more, as far as the state shows."""
-    limit, numbers = SILENT if is_adam(checkpoint) else 0.0, statistics.of(checkpoint)
+    limit, numbers = SILENT if is_adam(checkpoint) else STILL, statistics.of(checkpoint)
     sums = [s for layer in depth(checkpoint) if (s := numbers.of(layer.weight)) is not None]
     steps = [math.sqrt(float(s.step.sum()) / max(1, s.numel)) for s in sums if np.isfinite(s.step).all()]
     return bool(steps) and float(np.median(steps)) <= limit

@@ -142,10 +142,14 @@ def still_falling(y: Floats) -> float:
 
 
 def jitter(y: Floats) -> float:
-    """The median step between neighbours relative to the level, over the second half."""
+    """The median step between neighbours relative to the level, over the second half, less what a steady fall or rise
+    makes of it."""
     half = y[len(y) // 2 :]
     level = abs(float(np.median(half)))
-    return float(np.median(np.abs(np.diff(half)))) / level if len(half) > 1 and level > 0 else 0.0
+    if len(half) < 2 or level == 0:
+        return 0.0
+    steps = np.diff(half)
+    return max(0.0, float(np.median(np.abs(steps)) - abs(np.median(steps)))) / level
 
 
 def spike_factor(y: Floats) -> float:

@@ -93,3 +93,13 @@ def test_a_negative_variance_is_proof(tmp_path):
 def test_a_fresh_net_is_not_accused(tmp_path):
     torch.save(net().state_dict(), tmp_path / "weights.pt")
     assert said(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("momentum", "verdict"), [(1e-6, "suspected"), (0.1, None)])
+def test_statistics_that_hardly_take_anything_in_are_named(tmp_path, momentum, verdict):
+    torch.manual_seed(0)
+    norms = nn.Sequential(nn.BatchNorm1d(16, momentum=momentum), nn.Linear(16, 8), nn.BatchNorm1d(8, momentum=momentum))
+    for _ in range(120):
+        norms(torch.randn(40, 16))
+    torch.save(norms.state_dict(), tmp_path / "model.pt")
+    assert said(tmp_path).get("batch-norm-trouble") == verdict

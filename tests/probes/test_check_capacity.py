@@ -108,3 +108,20 @@ def test_saved_training_tensors_are_counted_and_validation_ones_are_not(tmp_path
     found = training_samples(discover([tmp_path]))
     assert found is not None
     assert (found.count, found.source) == (90, "train.pt")
+
+
+class Listed(nn.Module):
+    """Layers in a list: forward() may put anything between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4)])
+
+
+def test_dense_layers_without_room_for_an_activation_are_one_linear_layer(tmp_path):
+    bare = nn.Sequential(nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4))
+    found = check(tmp_path, bare, CHANCE).verdicts
+    assert [(v.diagnosis, v.verdict) for v in found] == [("missing-nonlinearity", "suspected")]
+    assert check(tmp_path, bare, LEARNS).verdicts == ()
+    assert check(tmp_path, Listed(), CHANCE).verdicts == ()
+    assert check(tmp_path, narrow(32), CHANCE).verdicts == ()

@@ -62,6 +62,20 @@ def test_steps_far_too_small_leave_the_weights_where_they_were(train):
     assert said(probe(trained.folder))["learning-rate-too-low"] in {"confirmed", "suspected"}
 
 
+def test_a_network_that_died_is_not_told_to_take_larger_steps(train):
+    torch.manual_seed(0)
+
+    def kill(number: int, model: nn.Module) -> None:
+        if number == 100:
+            with torch.no_grad():
+                model[0].bias.fill_(-1000.0)
+                model[2].bias.fill_(-1000.0)
+
+    trained = train(mlp(), lambda m: torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9), 400, kill)
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + "".join(f"{i},1.386\n" for i in range(1, 11)))
+    assert "learning-rate-too-low" not in said(probe(trained.folder))
+
+
 def test_a_rate_that_decayed_after_a_few_batches_is_named_with_its_start(train):
     torch.manual_seed(0)
     schedulers: list[torch.optim.lr_scheduler.LRScheduler] = []

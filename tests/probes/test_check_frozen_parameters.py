@@ -69,6 +69,25 @@ def test_a_random_body_that_is_never_trained_is_confirmed_only_where_the_loss_st
     assert said(with_loss(trained, [1.4 * 0.75**i for i in range(10)])) == "inconclusive"
 
 
+class Branches(nn.Module):
+    """Two branches; what the second one says is cut off from the loss's gradient, or is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right, self.head = deep(24), deep(20), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.cat([self.left(x), self.right(x).detach()], 1))
+
+
+def test_a_branch_that_the_optimizer_was_given_and_no_gradient_reaches_is_suspected_though_the_run_learns(tmp_path):
+    trained = training(tmp_path, Branches(), lambda m: torch.optim.Adam(m.parameters(), 2e-3), 150)
+    assert pasts(trained) == ["trained", "trained", "no-state", "no-state", "trained"]
+    with_loss(trained, [1.4 * 0.75**i for i in range(10)])
+    assert said(trained) == "suspected"
+    assert "cut off" in probe(trained).verdicts[0].because
+
+
 def test_a_pretrained_body_that_is_frozen_is_fine_tuning(tmp_path):
     trained = training(tmp_path, deep(), adam, 150)
     for p in trained.model[:4].parameters():

@@ -62,3 +62,20 @@ def test_accuracies_that_are_no_counts_give_no_size(tmp_path):
     random = np.random.default_rng(1)
     csv(tmp_path, epoch=EPOCHS, train_acc=LEARNS, val_acc=[f"{v:.6f}" for v in random.uniform(0.4, 0.6, 20)])
     assert not any("samples" in m.name for m in look(run, tmp_path).measures)
+
+
+def against(folder, val_loss, accuracy, train_end: float = 0.2):
+    """Training that learns, of 5 classes (chance: 1.61), and a validation that does not."""
+    train = np.linspace(1.55, train_end, 12)
+    csv(folder, epoch=np.arange(1, 13), train_loss=train, val_loss=val_loss, val_acc=accuracy)
+    head(folder, 5)
+    return [v for v in said(look(run, folder)) if v[1] == "suspected"]
+
+
+def test_what_never_carries_over_is_told_apart_by_how_it_begins(tmp_path):
+    low, mode = np.full(12, 0.23), ["preprocessing-mismatch", "train-eval-mode"]
+    bad_from_the_start, ever_worse = np.linspace(3.2, 9, 12), np.linspace(1.61, 1.9, 12)
+    assert [d for d, _ in against(tmp_path / "mode", bad_from_the_start, low)] == mode
+    assert [d for d, _ in against(tmp_path / "labels", ever_worse, low - 0.03, 1.3)] == ["bad-labels"]
+    assert against(tmp_path / "overfits", ever_worse, np.full(12, 0.45)) == []
+    assert against(tmp_path / "underfits", np.full(12, 1.61), low, 1.54) == []

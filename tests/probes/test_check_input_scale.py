@@ -62,6 +62,13 @@ def test_one_feature_far_above_the_others_is_suspected(tmp_path):
     assert table.rows[0][0] == 3
 
 
+def test_a_few_enormous_features_are_told_from_a_bias_without_gradient(tmp_path):
+    scale = torch.ones(16)
+    scale[3] = 4000.0
+    assert said(made(tmp_path, scale), learned=False) == ["confirmed"]
+    assert said(made(tmp_path, 4000 * torch.ones(16)), learned=False) == ["inconclusive"]
+
+
 def test_a_feature_that_is_always_zero_is_counted_and_not_judged(tmp_path):
     scale = torch.ones(16)
     scale[5] = 0.0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from curves_on_disk import csv, head, look, said
 from torch import nn
 
 from probes.artifacts import Artifacts, Log, Series
@@ -43,6 +44,22 @@ def test_a_validation_loss_that_turns_up_while_training_falls_is_overfitting():
     assert {v.diagnosis: v.verdict for v in found.verdicts}["overfitting"] == "confirmed"
     assert found.facts["best_epoch"] in {"epoch 7", "epoch 8", "epoch 9"}
     assert found.plots[0].marks
+
+
+def test_a_loss_that_only_came_down_to_chance_rules_no_rate_out(tmp_path):
+    csv(tmp_path, epoch=EPOCHS, train_loss=falling(1.61, 12.0, 0.9), train_acc=np.full(30, 0.21))
+    head(tmp_path, 5)
+    verdicts = dict(said(look(run, tmp_path)))
+    assert not {"learning-rate-too-high", "learning-rate-too-low"} & {
+        d for d, v in verdicts.items() if v == "ruled_out"
+    }
+
+
+def test_a_loss_that_rises_is_not_said_to_fall():
+    found = finding(train_loss=np.linspace(1.6, 90.0, 10))
+    assert "underfitting" not in {v.diagnosis for v in found.verdicts}
+    (stands,) = (v for v in finding(train_loss=np.linspace(1.6, 1.7, 10)).verdicts if v.diagnosis == "underfitting")
+    assert "rises by" in stands.because
 
 
 def test_overfitting_shows_in_accuracies_alone():
@@ -164,3 +181,24 @@ def test_a_validation_loss_far_above_chance_from_the_start_is_no_overfitting(tmp
     found = {v.diagnosis: v for v in run(discover([tmp_path]), lambda fraction, text="": None).verdicts}
     assert found["overfitting"].verdict == "inconclusive"
     assert "another mode" in found["overfitting"].because
+
+
+def test_a_loss_that_falls_fast_to_the_end_does_not_bounce():
+    loss = np.array([0.67, 0.57, 0.53, 0.46, 0.36, 0.28, 0.22, 0.204])
+    assert "learning-rate-too-high" not in alarms(judged(train_loss=loss))
+    assert "learning-rate-too-high" in alarms(
+        judged(train_loss=np.array([0.7, 0.6, 0.7, 0.3, 0.6, 0.3, 0.6, 0.3, 0.5]))
+    )
+
+
+def test_validation_that_is_far_worse_than_chance_from_the_first_epoch_is_not_called_overfitting(tmp_path):
+    csv(tmp_path, epoch=np.arange(12), train_loss=np.geomspace(1.2, 0.06, 12), val_loss=np.linspace(3.2, 13, 12),
+        val_acc=np.full(12, 0.26))  # fmt: skip
+    head(tmp_path, 5)
+    assert ("overfitting", "inconclusive") in said(look(run, tmp_path))
+
+
+def test_training_on_is_not_advised_where_it_only_makes_validation_worse():
+    slow, worse = np.linspace(1.61, 1.38, 30), np.linspace(1.61, 1.68, 30)
+    assert "learning-rate-too-low" in alarms(judged(train_loss=slow))
+    assert "learning-rate-too-low" not in alarms(judged(train_loss=slow, val_loss=worse))

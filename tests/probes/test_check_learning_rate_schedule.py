@@ -69,3 +69,12 @@ def test_a_constant_rate_under_a_loss_that_only_bounces_is_told(tmp_path):
 def test_without_a_logged_rate_it_says_what_to_log(tmp_path):
     csv(tmp_path, epoch=STEPS, train_loss=FALLING)
     assert look(run, tmp_path).status == "could-not-check"
+
+
+def test_a_rate_that_is_gone_after_a_quarter_is_suspected_also_where_something_was_learned_until_then(tmp_path):
+    loss, accuracy = np.where(STEPS < 20, 2.3 - 0.05 * STEPS, 1.35), np.minimum(0.2 + 0.02 * STEPS, 0.6)
+    rate = 0.05 * 0.1 ** np.maximum(0, STEPS - 18.0)
+    csv(tmp_path / "early", epoch=STEPS, train_loss=loss, lr=rate, val_acc=accuracy)
+    assert said(look(run, tmp_path / "early")) == [("learning-rate-too-low", "suspected")]
+    csv(tmp_path / "done", epoch=STEPS, train_loss=np.maximum(2.3 * 0.7**STEPS, 0.01), lr=rate, val_acc=accuracy + 0.3)
+    assert said(look(run, tmp_path / "done")) == []

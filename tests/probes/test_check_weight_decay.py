@@ -46,3 +46,14 @@ def test_weights_that_are_gone_are_suspected_even_where_a_loss_of_pairs_has_fall
         state["model"] = {n: 1e-6 * t for n, t in state["model"].items()}
         torch.save(state, path)
     assert said(trained) == "suspected"
+
+
+@pytest.mark.parametrize(("decay", "verdict"), [(10.0, "suspected"), (1.0, "inconclusive")])
+def test_a_decay_that_lets_weights_forget_within_fifty_steps_is_suspected_even_in_a_run_that_learns(
+    train, decay, verdict
+):
+    torch.manual_seed(0)
+    trained = train(mlp(), lambda m: torch.optim.AdamW(m.parameters(), lr=3e-3, weight_decay=decay), steps=200)
+    lines = "".join(f"{i},{0.8**i}\n" for i in range(1, 11))
+    (trained.folder / "log.csv").write_text("epoch,train_loss\n" + lines)
+    assert said(trained) == verdict

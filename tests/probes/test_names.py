@@ -84,3 +84,9 @@ def test_axes(raw: str, kind: str | None) -> None:
 )
 def test_which_way_is_better(name: str, better: str) -> None:
     assert direction(name) == better
+
+
+def test_a_critics_value_loss_is_not_the_loss():
+    assert canonical("train/value_loss") == "train/value_loss"
+    assert canonical("loss/value_loss") not in CORE
+    assert canonical("loss_value") == canonical("avr_loss") == "train/loss"

@@ -84,12 +84,19 @@ def decimal_commas(rows: list[list[str]]) -> bool:
 
 
 def _blank_table(lines: list[str]) -> list[list[str]]:
-    """A table printed with blanks between columns (fastai): a header that begins with "epoch", rows of its width."""
+    """A table printed with blanks between columns: a header that begins with "epoch" (fastai), or behind a `#` with any
+    axis (NumPy's savetxt), and rows of its width."""
     rows: list[list[str]] = []
     for line in lines:
-        cells = line.split()
+        commented = line.lstrip().startswith("#")
+        cells = line.lstrip(" #").split()
         if not rows:
-            if len(cells) > 2 and axis(cells[0]) == "epoch" and not any(number(c) is not None for c in cells):
+            begins = axis(cells[0]) if len(cells) > 2 else None
+            if (
+                begins is not None
+                and (commented or begins == "epoch")
+                and not any(number(c) is not None for c in cells)
+            ):
                 rows.append(cells)
         elif len(cells) == len(rows[0]) and number(cells[0]) is not None:
             rows.append(cells)

@@ -20,11 +20,17 @@ _UNIT = re.compile(
 )
 _SHORT = {"te": "test", "va": "val"}
 _SHORT_WORD = re.compile(r"(?<![a-z])(te|va)(?![a-z])", re.I)
+_SHORT_TRAIN = re.compile(r"(?<![a-z])tr(?![a-z])", re.I)
+
+
+def spelled_out(text: str) -> str:
+    """A line with its short words for splits in full, where "tr" stands beside them."""
+    return _SHORT_WORD.sub(lambda m: _SHORT[m[0].lower()], text) if _SHORT_TRAIN.search(text) else text
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
     """What each of the names is to be understood as, in their order."""
-    short = any(re.search(r"(?<![a-z])tr(?![a-z])", name, re.I) for name in names)
+    short = any(_SHORT_TRAIN.search(name) for name in names)
     runs = [_RUN.fullmatch(name) for name in names if axis(name) is None]
     said = {run[1] for run in runs if run}
     shared = len(said) == 1 and all(runs) and not any(map(split_of, said))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -15,6 +16,8 @@ _DARKNET = re.compile(r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+)
 _DARKNET_MAP = re.compile(r"mean[ _]average[ _]precision \(mAP@0?[.,]?(\d+)\) = ([\d.]+)", re.I)
 _CATBOOST = re.compile(r"^(\d+):\s+learn: ([-\w.]+)(?:\s+test\d*: ([-\w.]+))?")
 _BLOCK_ROW = re.compile(r"^\|\s*([\w/ .]+?)\s*\|\s*(\S*)\s*\|$")
+_BAR = re.compile(r"\s*\d{1,3}%\s?\|[^|]{0,200}\|\s*\d+/\d+ \[[^\]]{0,80}\]\s*")
+"""A progress bar and nothing else, which shares its line with a record."""
 Record = dict[str, object]
 _NOWHERE = Path()
 
@@ -46,19 +49,29 @@ def catboost(lines: list[str]) -> list[Series]:
 
 def dicts(lines: list[str]) -> list[Series]:
     """Records that were printed as Python dicts, one a line (HF Trainer); without the summary of the run."""
-    records: list[Record] = []
-    for line in lines:
-        start = line.find("{'")
-        if start < 0 or not line.rstrip().endswith("}") or len(line) > 5000 or line[:start].strip(" \r"):
-            continue
-        try:
-            record = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "'\\1'", line[start:].strip()))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(record, dict) and all(isinstance(k, str) for k in record) and "train_runtime" not in record:
-            records.append(record)
+    found = (_record(line) for line in lines if len(line) <= 5000 and line.rstrip().endswith("}"))
+    records = [record for record in found if record is not None and "train_runtime" not in record]
     log = records_log(_NOWHERE, "stdout", records) if len(records) > 1 else None
     return list(log.series) if log else []
+
+
+def _record(line: str) -> Record | None:
+    """The dict or JSON object at the end of a line, with nothing or a bar before it; behind words only if it is nested
+    and names its epoch or step: a flat one is read together with the words."""
+    start = line.find("{")
+    if start < 0 or line[start + 1 : start + 2] not in ("'", '"'):
+        return None
+    text, alone = line[start:].strip(), not line[:start].strip(" \r") or _BAR.fullmatch(line[:start])
+    if alone and text[1] == '"':  # JSON by the line has its own reader
+        return None
+    try:
+        record = json.loads(text) if text[1] == '"' else ast.literal_eval(re.sub(r"\b(nan|inf)\b", "'\\1'", text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    if not isinstance(record, dict) or not all(isinstance(k, str) for k in record):
+        return None
+    nested = any(isinstance(v, dict) for v in record.values()) and any(axis(k) for k in record)
+    return record if alone or nested else None
 
 
 def blocks(lines: list[str]) -> list[Series]:

@@ -35,8 +35,8 @@ class _Table:
 
     def take(self, line: str) -> bool:
         """Adds a line if it is a row of this table. A bar that is drawn again for the same epoch replaces its row."""
-        bar = bool(_BAR.search(line))
-        cells = _cells(_BAR.sub("", line), self.piped)
+        bar = not self.piped and bool(_BAR.search(line))
+        cells = _cells(_BAR.sub("", line) if bar else line, self.piped)
         extra = cells[len(self.header) :]
         if len(cells) < min(2, len(self.header)) or not all(_TIME.match(c) for c in extra) or _value(cells[0]) is None:
             return False
@@ -61,8 +61,10 @@ def printed_tables(lines: Iterable[str]) -> list[Series]:
     tables: dict[tuple[str, ...], _Table] = {}
     current: _Table | None = None
     results = _Results()
+    above = ""
     for line in lines:
-        if (header := _header(line)) is not None:
+        header, above = _header(line) or _two_rows(above, line), line
+        if header is not None:
             current = tables.setdefault(tuple(header[0]), _Table(*header))
         elif current is None or not line.strip():
             continue
@@ -111,6 +113,18 @@ def _header(line: str) -> tuple[list[str], bool] | None:
     names = [_PARTS.get(c.lower(), c) if yolo else c for c in cells]
     telling = any(set(words(c)) & TELLING for c in names[1:])
     return (names, piped) if telling else None
+
+
+def _two_rows(above: str, line: str) -> tuple[list[str], bool] | None:
+    """A header of which every cell goes over two lines, as MATLAB prints it."""
+    if line.count("|") < 3 or above.count("|") != line.count("|") or any(c.isdigit() for c in above + line):
+        return None
+    upper, lower = _cells(above, True), _cells(line, True)
+    if len(upper) != len(lower) or lower[0] or axis(upper[0]) is None:
+        return None
+    names = [f"{a} {b}".strip() for a, b in zip(upper, lower, strict=True)]
+    telling = any(set(words(name)) & TELLING for name in names)
+    return (names, True) if telling and len(set(names)) == len(names) else None
 
 
 def _axis_place(cells: list[str], piped: bool) -> int | None:

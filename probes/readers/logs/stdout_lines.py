@@ -25,9 +25,10 @@ _BAR = re.compile(
 _PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
 _DICT = re.compile(r"\{[^{}]*\}")
 _DICT_PAIR = re.compile(r"""['"]([^'"]+)['"]\s*:\s*['"]?([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))['"]?\s*(?:,|$)""", re.I)
-_LEVEL = re.compile(r"\b(?:INFO|DEBUG|WARNING|ERROR)\b(?::[\w.]*:?)?|^\s*\[rank ?\d+\]:?", re.I)
+_LEVEL = re.compile(r"\b(?:ERROR|(?i:INFO|DEBUG|WARNING))\b(?::[\w.]*:?)?|^\s*\[(?i:rank) ?\d+\]:?")
+"""An error in small letters is a measure."""
 _COUNTER = re.compile(r"\s*\[\s*\d+/\d+")
-_AT = re.compile(r"^(.*\b)(?:at|after|@)\s+(epoch|step|iteration|iter)s?$", re.I)
+_AT = re.compile(r"^(.*\b)(?:at|after|for|@)\s+(epoch|step|iteration|iter)s?$", re.I)
 _NUMBER = re.compile(
     r"(?<![\w.@#])(?<![A-Za-z]-)([-+]?(?>\d+\.?\d*|\.\d+)(?:[eE][-+]?\d++)?|[-+]?(?:nan|inf|infinity)\b)"
     r"(%|[a-zA-Z/]+)?(?![\w.]*[A-Za-z_])",
@@ -125,12 +126,20 @@ class Line:
 
 
 _SETTING = re.compile(r"^\s*[A-Z_]+:?\s*$")
+_TRAINING = re.compile(r"^\W*train(?:ing)?(?: (?:set|phase|metrics|results))?\W*$", re.I)
 _PHASE = re.compile(r"^\W*(?:start(?:ing|ed)?\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I)
 
 
-def phase(raw: str) -> str | None:
-    """The split that a line without numbers announces ("Eval begin...", "Validating"): what follows belongs to it."""
-    if len(raw) >= 80 or _SETTING.match(raw) or not _PHASE.match(raw):
+def phase(raw: str, repeats: bool = False) -> str | None:
+    """The split that a line without numbers announces ("Eval begin...", "Validating"): what follows belongs to it.
+
+    A word in capitals alone is one only where it `repeats`: settings are printed once.
+    """
+    if len(raw) >= 80 or (_SETTING.match(raw) and not repeats):
+        return None
+    if repeats and _TRAINING.match(raw):
+        return "train"
+    if not _PHASE.match(raw):
         return None
     return "test" if "test" in raw.lower() else "val"
 

@@ -23,10 +23,12 @@ from .printed_table import printed_tables
 from .scripts import parse
 from .stdout_axis import Point, axis_of
 from .stdout_lines import Line, parse_line, phase, telling
-from .stdout_text import bar_lines, counted_lines, lines_of
+from .stdout_text import bar_lines, counted_lines, lines_of, unwrapped
 
 CONTEXT = 300
 """Lines for which an epoch that was announced stays valid."""
+SHORT = 40
+"""Characters of a line that announces a split by its word alone."""
 BARE = 10
 """Lines without any epoch or step that say the same before they are taken for a loop."""
 _MEANS = "the metric is the average value of previous steps"
@@ -60,7 +62,7 @@ def read_stdout(path: Path, text: str) -> Log | None:
     """The log in `text`, or None if no curve is printed in it."""
     if _is_python(text):
         return None
-    lines = list(lines_of(text))
+    lines = list(lines_of(unwrapped(text)))
     for read in (darknet, dicts, blocks, catboost, printed_splits, printed_tables):
         if series := read(lines):
             return Log(path, "stdout", tuple(series))
@@ -79,7 +81,8 @@ def read_blank_tables(path: Path, text: str) -> Log | None:
 def _repeating(path: Path, lines: list[str], text: str, without_axis: bool = False) -> Log | None:
     """The curves of lines that repeat with changing numbers."""
     told = [line for before, line in pairwise(["", *lines]) if not _SUMMARY.search(before)]
-    parsed = [Line(phase=split) if (split := phase(line)) else parse_line(line) for line in told]
+    often = {line for line, count in Counter(line for line in told if len(line) < SHORT).items() if count > 1}
+    parsed = [Line(phase=split) if (split := phase(line, line in often)) else parse_line(line) for line in told]
     said = _without_totals(parsed)
     if without_axis:
         said = _bare_losses(said)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from .headers import spelled_out
+
 LONGEST = 5000
 """Characters of a line that may be one of a training loop; longer ones are data."""
+_WRAPPERS = ("log", "message", "msg", "textPayload")
+"""Keys of a printed line in the records of Docker, Kubernetes and collectors of logs."""
+_SHORT_SIGNS = ("_tr", "tr_", "tr:", "tr=", "tr ")
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
@@ -27,6 +33,7 @@ _NAMES = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Ju
 _PREFIXES = tuple(
     (sign, re.compile(pattern, re.I if sign == "" else 0))
     for sign, pattern in (
+        ("] ", r"^\s*[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]\s]+\] "),
         ("-", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)\b"),
         (":", rf"\b{_NAMES}\w* +\d\d?,? (?:\d{{4}} )?\d\d:\d\d:\d\d(?: [A-Z]{{3,4}})?(?: \d{{4}})?"),
         ("<std", r"^\s*\[\d+,\d+\]\s*<std(?:out|err)>:"),
@@ -43,7 +50,12 @@ _NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf)"
 _REWRITES = tuple(
     (sign, re.compile(pattern, re.I), plain)
     for sign, pattern, plain in (
-        ("[", r"^\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])", r"iteration \1: "),  # boosting
+        ("#01", r"#01[12]", "\t"),  # tabs and line ends, as system logs write them
+        (
+            "[",
+            r"(?:^|(?<=[|\]]))\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])",
+            r"iteration \1: ",
+        ),  # boosting
         ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
         ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
         ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
@@ -59,6 +71,7 @@ _REWRITES = tuple(
         ),
         ("heckpoint [", r"\bcheckpoint \[(\d+)\]", r"step \1, "),  # Sockeye
         ("=", r"\b(?:msg|message|event)=\"[^\"]*\"", ", "),  # logfmt
+        ("=", rf"\b(?:split|mode|phase|stage|subset)=({_SAID})\b", r"\1 "),
         ("=", rf"\b[a-z_]\w*=(?!(?:nan|inf|{_SAID})\b)[a-z][\w./-]*(?=\s)", ", "),
         (" , ", r"(?:^|(?<=,))\s*([a-z_][\w ]{0,20}?)\s*,\s*([-+]?\d[\w.+-]*)(?=\s*(?:,|$))", r" \1: \2"),
         (
@@ -67,6 +80,7 @@ _REWRITES = tuple(
             rf"[(\[]?({_NUMBER}%?)\s*[/|,]\s*({_NUMBER})",
             r"\1 \2 \4: \5, \1 \3 \4: \6",
         ),
+        ("f0", r"(?<=\d)f0\b", ""),  # Julia's single precision
         (" images", r"accuracy of the (?:network|model) on (?:the )?\d+ (\w+ )?images", r"\1accuracy"),
     )
 )
@@ -83,6 +97,25 @@ def lines_of(text: str) -> Iterator[str]:
                 yield tidy(state)
 
 
+def unwrapped(text: str) -> str:
+    """What a program printed, where a container or a collector of logs has put every line into a JSON object."""
+    first = text[:LONGEST].partition("\n")[0]
+    key = next((k for k in _WRAPPERS if f'"{k}"' in first), None) if first[:1] == "{" else None
+    if key is None or not isinstance(_said_in(first, key), str):
+        return text
+    said = (_said_in(line, key) for line in text.splitlines() if line.strip())
+    return "\n".join(line.rstrip("\n") for line in said if line is not None)
+
+
+def _said_in(line: str, key: str) -> str | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    value = record.get(key) if isinstance(record, dict) else None
+    return value if isinstance(value, str) else None
+
+
 def tidy(line: str) -> str:
     """A line without the prefix that a logger gave it, and with odd ways to write a number or an epoch made plain."""
     if len(line) > LONGEST:
@@ -94,6 +127,8 @@ def tidy(line: str) -> str:
     for sign, pattern, plain in _REWRITES:
         if sign in line:
             line = pattern.sub(plain, line)
+    if any(sign in line for sign in _SHORT_SIGNS):
+        line = spelled_out(line)
     return _EPOCH_BAR.sub(r"\1 \2/\3 ", line) if "%" in line else line
 
 

@@ -53,7 +53,7 @@ def value_of(value: Any) -> Cell:
 
 
 _OF_SAMPLES = """
-id idx pred prediction predictions predicted label labels target targets true trial params param config class
+id idx pred prediction predictions predicted label labels target targets true trial params param config class final
 """
 _NO_CURVE = frozenset(_OF_SAMPLES.split())
 """Words of columns that lists of samples, classes or trials have; without an axis they are no curves."""

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...artifacts import Floats
+from .numerals import Places
 from .table import is_blank
 
 MOST_ROWS = 5_000_000
 """Rows that are kept; 40 MB a column."""
 LEAST_ROOM = 1 << 16
 """Rows that there is room for from the start."""
+SURE = 0.25
+"""Of the most rows, so many tell how many there will be."""
 _MOST_BAD = 0.1
 
 
@@ -28,14 +31,16 @@ class Growing:
         of the file has been read with them, so that there will be room for the rest."""
         part = [rows, *columns]
         if self.every > 1:
-            part = _thinned(part, self.every)
+            kept = _worth(part, self.every)
+            part = [cells[kept] for cells in part]
         self._append(part, share)
-        while self._count > self._most:
-            whole = _thinned([column[: self._count] for column in self._columns], 2)
-            stuck = len(whole[0]) > 0.9 * self._count
-            self._count, self.every = 0, self.every * 2
-            self._append(whole, 1)
-            if stuck:
+        while self._count > self._most or (self._count > SURE * self._most and self._count > share * self._most):
+            before = self._count
+            kept = _worth([column[:before] for column in self._columns], 2)
+            self._count, self.every = len(kept), self.every * 2
+            for column in self._columns:  # in its place: memory that was never touched costs more than the numbers
+                column[: self._count] = column[kept]
+            if self._count > 0.9 * before:
                 break
 
     def take(self) -> tuple[Floats, list[Floats]]:
@@ -63,12 +68,16 @@ class Growing:
         self._count = end
 
 
-def _thinned(columns: list[Floats], every: int) -> list[Floats]:
-    """Every so-manieth row, and those with the first, last, smallest, largest and non-finite values of a column."""
+def _worth(columns: list[Floats], every: int) -> Places:
+    """The places of every so-manieth row, and of those with the first, last, smallest, largest and non-finite values of
+    a column."""
     kept = np.zeros(len(columns[0]), dtype=bool)
     kept[::every] = True
     kept[-1:] = True
     for cells in columns[1:]:
+        if len(cells) and np.isfinite(cells.min()) and np.isfinite(cells.max()):
+            kept[[cells.argmin(), cells.argmax()]] = True
+            continue
         good = np.isfinite(cells)
         bad = ~good & ~is_blank(cells)
         if bad.sum() > _MOST_BAD * len(bad):
@@ -77,7 +86,7 @@ def _thinned(columns: list[Floats], every: int) -> list[Floats]:
         if good.any():
             kept[np.argmin(np.where(good, cells, np.inf))] = True
             kept[np.argmax(np.where(good, cells, -np.inf))] = True
-    return [cells[kept] for cells in columns]
+    return np.flatnonzero(kept)
 
 
 def thinning(every: int) -> tuple[str, ...]:

@@ -75,8 +75,9 @@ def smooth(y: Floats, width: int = 3) -> Floats:
     stretches, with straight lines between them."""
     if width > WIDEST < len(y):
         each = -(-width // WIDEST)
-        middle = np.arange(each // 2, len(y), each, dtype=np.float64)
-        return np.interp(np.arange(len(y)), middle, smooth(thin(y, len(middle)), width // each | 1))
+        count = -(-len(y) // each)
+        middle = (np.arange(count) + 0.5) * len(y) / count - 0.5
+        return np.interp(np.arange(len(y)), middle, smooth(thin(y, count), width // each | 1))
     half = min(width // 2, len(y))
     inner = medians(y, 2 * half + 1)
     edges = [np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in at], dtype=np.float64)

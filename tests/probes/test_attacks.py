@@ -10,8 +10,8 @@ import struct
 import sys
 from pathlib import Path
 
-import hostile_headers  # noqa: F401
-import hostile_pickles  # noqa: F401
+import hostile_headers  # noqa: F401 (it adds to ATTACKS)
+import hostile_pickles  # noqa: F401 (it adds to ATTACKS)
 import pytest
 from hostile import ATTACKS, MEGABYTES, SECONDS, Seen, beside, looked_at, text, torch_zip
 

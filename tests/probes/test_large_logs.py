@@ -286,6 +286,21 @@ def test_what_such_a_process_does_not_bring_is_read_here(
         assert same(reader_of(path)(path), whole)
 
 
+def test_a_log_that_is_rotated_while_it_is_read_is_not_mixed_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "WORTH", 0)
+    monkeypatch.setattr(pieces, "_useful", lambda: 2)
+    path, text = large_logs(tmp_path)[0]
+
+    def rotate(fraction: float, said: str = "") -> None:
+        if fraction > 0.2 and not (tmp_path / "a.csv.1").exists():
+            path.rename(tmp_path / "a.csv.1")
+            path.write_text("step,train_loss\n" + "7,7\n" * 20_000)
+
+    assert same(read_large_csv(path, rotate), read_csv(path, text))
+
+
 def test_such_processes_end_when_the_reading_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "WORTH", 0)
     monkeypatch.setattr(pieces, "_useful", lambda: 2)

@@ -189,8 +189,10 @@ def _can_be_parameter(name: str, tensor: LazyTensor) -> bool:
 
 
 def _without_copies(names: list[str], model: Model) -> list[str]:
-    seen: set[object] = set()
-    return [n for n in names if not (model[n].view in seen or seen.add(model[n].view))]  # type: ignore[func-returns-value]
+    first: dict[object, str] = {}
+    for name in names:
+        first.setdefault(model[name].view, name)
+    return list(first.values())
 
 
 def _first(names: list[str], chosen: Any) -> list[str]:

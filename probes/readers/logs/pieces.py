@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -116,6 +117,12 @@ def whole_lines(data: bytes) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
 
+def identity(file: IO[bytes]) -> list[int]:
+    """Of the file itself, which stays when a log is rotated and its name is given to another one."""
+    status = os.fstat(file.fileno())
+    return [status.st_dev, status.st_ino]
+
+
 def _useful() -> int:
     """How many readers there is a processor for, beside this process, which has little to do; none where there is one
     processor only."""
@@ -147,13 +154,14 @@ class Reader:
     def take(self, piece: Piece, given: Given) -> None:
         """Begins with a piece."""
         assert self._process.stdin is not None
-        request = {"work": self._work, "file": piece.file.name, "start": piece.start, "size": piece.size}
+        place = {"file": piece.file.name, "is": identity(piece.file), "start": piece.start, "size": piece.size}
+        request = {"work": self._work} | place
         with contextlib.suppress(OSError):  # a dead process is noticed by its silence
             send(self._process.stdin, request | {"given": given})
 
     def made(self) -> Made | None:
         """What it made of the piece; None if it could not, or has ended."""
-        assert self._process.stdout is not None
+        assert isinstance(self._process.stdout, BufferedReader)
         found = receive(self._process.stdout)
         return None if found is None or "failed" in found[0] else found
 
@@ -179,15 +187,15 @@ def send(stream: IO[bytes], said: Given, arrays: Sequence[npt.NDArray[Any]] = ()
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> Made | None:
-    """Reads a message; None where none (or half of one) came before the stream ended."""
+def receive(stream: BufferedReader) -> Made | None:
+    """Reads a message; None where none (or half of one) came before the stream ended, or something else did."""
     try:
         said, forms = json.loads(stream.readline())
-    except ValueError:
+        arrays = [np.empty(length, form) for form, length in forms]
+    except (ValueError, TypeError):
         return None
-    arrays = [np.empty(length, form) for form, length in forms]
     for array in arrays:
-        if len(array) and stream.readinto(array.data.cast("B")) < array.nbytes:  # type: ignore[attr-defined]
+        if len(array) and stream.readinto(array.data.cast("B")) < array.nbytes:
             return None
     return said, arrays
 
@@ -195,13 +203,16 @@ def receive(stream: IO[bytes]) -> Made | None:
 def serve() -> None:
     """What such a process does, until there is nothing more to come."""
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
+    assert isinstance(requests, BufferedReader)
     settle()
     while (request := receive(requests)) is not None:
         asked = request[0]
         module, name = asked["work"]
-        with Path(asked["file"]).open("rb") as file:
-            data = Piece(file, asked["start"], asked["size"]).read()
         try:
+            with Path(asked["file"]).open("rb") as file:
+                if identity(file) != asked["is"]:
+                    raise FileNotFoundError("another file stands in its place by now")
+                data = Piece(file, asked["start"], asked["size"]).read()
             work: Work = getattr(importlib.import_module(f".{module}", __package__), name)
             send(replies, *work(whole_lines(data), asked["given"]))
         except Exception as error:  # the one that asked does it again, and is told what is wrong

@@ -12,7 +12,7 @@ Formula
 
 Thresholds and sources
     frozen-parameters: a matrix identical in both checkpoints. Suspected if it also is outside the optimizer or has no
-    state, and still fills the default initialisation's exact interval (36 of 36 frozen tensors, 0 of 633 trained
+    state, and still fills a usual initialisation's exact interval (36 of 36 frozen tensors, 0 of 633 trained
     ones) while the run is not known to have learned; confirmed if the loss stands as well. Else it may be frozen on
     purpose and is inconclusive.
     training-loop-bug: nothing at all moved while epoch or step went on at a rate above 0; confirmed if the loss stands.

@@ -3,7 +3,7 @@
 What it measures
     For every weight matrix, from one checkpoint: whether the optimizer has it at all, whether it ever had a gradient,
     whether that was exactly 0 at every step, how many updates it missed, since when none came, and whether it still is
-    what PyTorch's default initialisation draws.
+    what a usual uniform initialisation draws.
 
 Formula
     Membership, presence of state, and each parameter's own step count, exactly. A second moment (SGD: a momentum
@@ -31,11 +31,11 @@ Evidence
 
 Reads
     The latest checkpoint: optimizer state, and the weights that were not trained (where their largest entry is that of
-    the default law and they are not kept whole, their first 32 MB again). The logs: whether it learned.
+    a usual uniform law and they are not kept whole, their first 32 MB again). The logs: whether it learned.
 
 Cannot tell
-    Whether it was on purpose: `requires_grad` is not saved. Plain SGD keeps nothing. Other initialisations than
-    PyTorch's default have no sharp bound. Layers that the file does not hold at all: a plain Python list of layers is
+    Whether it was on purpose: `requires_grad` is not saved. Plain SGD keeps nothing. Normal laws of
+    initialisation have no sharp bound. Layers that the file does not hold at all: a plain Python list of layers is
     neither saved nor trained (a target file shows them).
 """
 

@@ -42,7 +42,7 @@ class History:
             another's is not.
         missed: updates that others got and it did not, by its own step count; 0 where none is kept.
         age: steps since the last gradient, for "stopped".
-        fresh: whether it still is what PyTorch's default initialisation draws; None if that cannot be told.
+        fresh: whether it still is what a usual uniform initialisation draws; None if that cannot be told.
     """
 
     layer: Layer

@@ -116,9 +116,8 @@ class _Gatherer:
         name = f"{above} > {section.title}" if above else section.title
         if classify.asks_plainly(section.heading):
             self.ask(draft, section, section.blocks, [])
-        elif not section.blocks and not section.children:
+        elif section.bare:
             self.no_text(section.heading, section.line)
-            return
         else:
             found = classify.role(section.heading)
             hashes = "#" * min(6, 2 + section.depth - (1 if section.depth > 1 else 0))

@@ -31,6 +31,11 @@ class Section:
         return plain(self.heading)
 
     @property
+    def bare(self) -> bool:
+        """Whether nothing but headings stands under it."""
+        return not self.blocks and all(child.bare for child in self.children)
+
+    @property
     def end(self) -> int:
         """The last line of the section with its children."""
         return max([self.line, *(b.end for b in self.blocks), *(c.end for c in self.children)])

@@ -223,6 +223,11 @@ def test_what_has_no_place_is_reported_with_its_lines(tmp_path: Path) -> None:
     assert "[1]: http://x.org" in done.changes[0].draft.body
 
 
+def test_headings_with_nothing_but_headings_under_them_are_all_reported(tmp_path: Path) -> None:
+    done = imported(tmp_path, "# Loom\n\nIt hums.\n\n# Symptoms\n\n### Symptoms\n")
+    assert [(u.text, u.start) for u in done.unplaced] == [("Symptoms", 5), ("Symptoms", 7)]
+
+
 DOCUMENTS = sorted((Path(__file__).parent / "documents").glob("*.md"))
 
 

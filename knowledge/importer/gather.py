@@ -101,11 +101,11 @@ class _Gatherer:
             self.entry(child)
         if not draft.empty:
             self.made.insert(at, draft)
-        elif len(self.made) == at:
-            if section.level:
-                self.no_text(section.heading, section.line)
-            for source in draft.sources:
-                self.no_text(source.place, section.line)
+            return
+        if section.level and len(self.made) == at:
+            self.no_text(section.heading, section.line)
+        for source in draft.sources:
+            self.no_text(source.place, section.line)
 
     def no_text(self, heading: str, line: int) -> None:
         """Report a heading under which nothing stands."""

@@ -228,6 +228,11 @@ def test_headings_with_nothing_but_headings_under_them_are_all_reported(tmp_path
     assert [(u.text, u.start) for u in done.unplaced] == [("Symptoms", 5), ("Symptoms", 7)]
 
 
+def test_a_heading_with_only_a_rule_under_it_is_reported_beside_the_entries(tmp_path: Path) -> None:
+    done = imported(tmp_path, "### Symptoms\n\n---\n\n# Loom\n\nIt hums.\n")
+    assert [u.text for u in done.unplaced] == ["Symptoms, lines 1-3"] and len(done.changes) == 1
+
+
 DOCUMENTS = sorted((Path(__file__).parent / "documents").glob("*.md"))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log
 from probes.discover import discover
-from probes.readers.logs import pieces, stdout_blocks
+from probes.readers.logs import aligned, pieces, stdout_blocks
 from probes.readers.logs.csv_blocks import read_large_csv
 from probes.readers.logs.csv_log import read_csv
 from probes.readers.logs.growing import Growing
@@ -30,6 +30,7 @@ from probes.readers.logs.table import BLANK, is_blank
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "PIECE", 2000)
     monkeypatch.setattr(stdout_blocks, "SHARE", 50)
+    monkeypatch.setattr(aligned, "FEWEST", 3)
 
 
 def same(large: Log | None, whole: Log | None) -> bool:
@@ -46,7 +47,8 @@ def same(large: Log | None, whole: Log | None) -> bool:
 def numbers(texts: list[str]) -> list[float | None]:
     """Each text as the block reader takes it; None where it leaves the cell to Python."""
     block = block_of("".join(text + "\n" for text in texts).encode())
-    begins, stops, runs = block.lines()
+    begins, stops = block.lines()
+    runs = block.first_runs(begins, stops)
     values, behind, _, fine = read_numbers(block, begins, runs)
     return [v if good else None for v, good in zip(values.tolist(), fine & (behind == stops - 1), strict=True)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...artifacts import Floats, Log, Progress
+from .aligned import Reading, Span, aligned
 from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
 from .growing import Growing, thinning
 from .json_lines import KIND_KEYS
@@ -20,6 +22,7 @@ from .pieces import made_of, pieces
 from .table import BLANK, MISSING, Column, is_training_log, number, series_of
 
 HEAD = 256 << 10
+_CELL = r" *([-+]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][-+]?\d+)?) *%? *"
 _SPECIALS = (
     (b"nan", np.nan),
     (b"-nan", np.nan),
@@ -115,19 +118,42 @@ def read_rows(data: bytes, given: dict[str, Any]) -> tuple[dict[str, Any], list[
 def _quickly(data: bytes, layout: _Layout) -> list[Floats]:
     """A piece without quotes: all rows that are regular at once, the others by themselves."""
     block = block_of(data)
-    begins, stops, runs = block.lines()
+    begins, stops = block.lines()
     columns = [np.full(len(begins), BLANK) for _ in layout.used]
-    keep = _regular(block, layout, begins, stops, runs, columns)
+    keep = np.zeros(len(begins), dtype=bool)
+    for _, rows, found in aligned(block, begins, stops, lambda line: _reading(line, layout)):
+        keep[rows] = True
+        for column, values in zip(columns, found, strict=True):
+            column[rows if len(rows) < len(begins) else slice(None)] = values
+    if not keep.all():
+        keep |= _regular(block, layout, begins, stops, np.flatnonzero(~keep), columns)
     for row in np.flatnonzero(~keep).tolist():
         keep[row] = _ragged(block.data[begins[row] : stops[row] - 1], layout, row, columns)
     return columns if keep.all() else [column[keep] for column in columns]
 
 
-def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, runs: Places, found: list[Floats]) -> Flags:
-    """Fills the rows that are nothing but numbers and blanks, and words in columns of words. Which rows these are."""
+def _reading(line: bytes, layout: _Layout) -> Reading[None] | None:
+    """Where the numbers of a row are that has nothing but numbers and blanks in its used columns."""
+    cells, spans, at = list[Span | float](), list[Span](), 0
+    form = _CELL.format(re.escape(layout.point)).encode()
+    for place, cell in enumerate(line.rstrip(b"\r\n").split(layout.delimiter.encode())):
+        if place in layout.used:
+            number = re.fullmatch(form, cell)
+            if number is None and cell.strip():
+                return None
+            cells.append(float(BLANK) if number is None else (at + number.start(1), at + number.end(1)))
+        spans.append((at, at + len(cell)))
+        at += len(cell) + 1
+    regular = len(spans) == len(layout.header) and not line.startswith(b"#")
+    return Reading(None, spans, cells) if regular else None
+
+
+def _regular(block: Block, layout: _Layout, begins: Places, stops: Places, rows: Places, found: list[Floats]) -> Flags:
+    """Fills those of the `rows` that are nothing but numbers and blanks, and words in columns of words. Which these
+    are."""
     ends = stops - 1 - (block.bytes[stops - 2] == 13)
-    rows = np.flatnonzero((begins < ends) & (block.bytes[begins] != ord("#")))
-    at, ends, runs = begins[rows], ends[rows], runs[rows]
+    rows = rows[(begins < ends)[rows] & (block.bytes[begins] != ord("#"))[rows]]
+    at, ends, runs = begins[rows], ends[rows], block.first_runs(begins, stops)[rows]
     separators = np.flatnonzero(block.bytes == ord(layout.delimiter)) if len(layout.used) < len(layout.header) else None
     for place in range(len(layout.header)):
         stop = ord(layout.delimiter) if place < len(layout.header) - 1 else 10

@@ -10,8 +10,8 @@ from ...artifacts import Floats
 from .numerals import Places
 from .table import is_blank
 
-MOST_ROWS = 5_000_000
-"""Rows that are kept; 40 MB a column."""
+MOST_ROWS = 2_000_000
+"""Rows that are kept; 16 MB a column."""
 LEAST_ROOM = 1 << 16
 """Rows that there is room for from the start."""
 SURE = 0.25

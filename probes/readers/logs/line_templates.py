@@ -10,14 +10,20 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ...artifacts import Floats
+from .aligned import Reading, aligned
 from .numerals import AHEAD, BEHIND, Block, Flags, Places, block_of, read_numbers
 from .pieces import Given, Made, Piece, whole_lines
 
+NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 SLOT = re.compile(rb"(?:(?<![\w.])[-+])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 T = TypeVar("T")
+Alike = tuple[Places, list[Floats]]
+"""Lines by their numbers, and for each number of theirs the values."""
 Cut = Callable[[bytes], Iterable[tuple[int, int]]]
 MOST_SLOTS = 200
 MOST_TEMPLATES = 64
+FEW = 4
+"""Where lines are a smaller part of a piece than one in so many, it pays to put them together."""
 WINDOW = 48
 """Bytes that are compared after one look at a place."""
 _DIGITS = re.compile(rb"\d+")
@@ -31,6 +37,21 @@ class Template:
     literals: tuple[bytes, ...]
     wanted: list[bool] = field(default_factory=list, compare=False)
     """Which numbers are read; all where it is empty. It may be changed while a file is read."""
+
+    def reading(self, key: int, line: bytes) -> Reading[int] | None:
+        """Where the numbers of a line of this shape are; None for another line."""
+        at, spans = 0, list[tuple[int, int]]()
+        for literal in self.literals:
+            if not line.startswith(literal, at):
+                return None
+            at += len(literal)
+            if len(spans) < len(self.literals) - 1:
+                if (number := NUMBER.match(line, at)) is None:
+                    return None
+                spans.append(number.span())
+                at = number.end()
+        cells = [s for s, wanted in zip(spans, self.wanted, strict=True) if wanted] if self.wanted else spans
+        return Reading(key, spans, cells) if at == len(line) else None
 
     def match(self, block: Block, begin: Places, run: Places) -> tuple[Places, list[Floats]]:
         """Which lines have this shape, and those of their numbers that are wanted.
@@ -145,17 +166,53 @@ def sort_lines(data: bytes, given: Given, text: bool = False) -> Made:
     """Lines by the shapes that are `given`. `text`: whether the bytes are to come back as well."""
     templates = [Template(tuple(t.encode("latin-1") for t in texts), wanted) for texts, wanted in given["shapes"]]
     block = block_of(data)
-    begins, stops, runs = block.lines()
-    left, found, arrays = np.arange(len(begins)), [], list[np.ndarray]()
+    begins, stops = block.lines()
+    found: list[list[Alike]] = [[] for _ in templates]
+    owned = np.zeros(len(begins), dtype=bool)
+
+    def reading(line: bytes) -> Reading[int] | None:
+        return next((r for i, template in enumerate(templates) if (r := template.reading(i, line)) is not None), None)
+
+    for index, rows, numbers in aligned(block, begins, stops, reading):
+        found[index].append((rows, numbers))
+        owned[rows] = True
+    left = np.flatnonzero(~owned)
+    block, at, runs = _rest(block, begins[left], stops[left])
+    rest = np.arange(len(left))
     for index, template in enumerate(templates):
-        rows, numbers = template.match(block, begins[left], runs[left])
+        rows, numbers = template.match(block, at[rest], runs[rest])
         if len(rows):
-            found.append((index, len(numbers)))
-            arrays += [left[rows], *numbers]
-            left = np.delete(left, rows)
-    said = {"known": len(templates), "found": found, "text": text}
+            found[index].append((left[rest[rows]], numbers))
+            rest = np.delete(rest, rows)
+    merged = [(index, *_in_order(parts, len(begins))) for index, parts in enumerate(found) if parts]
+    said = {"known": len(templates), "found": [(index, len(numbers)) for index, _, numbers in merged], "text": text}
+    arrays = list[np.ndarray]()
+    for _, rows, numbers in merged:
+        arrays += [rows.astype(np.int32), *numbers]
     ends = [np.frombuffer(data, np.uint8)] if text else []
-    return said, [(stops - AHEAD).astype(np.int32), left, *arrays, *ends]
+    return said, [(stops - AHEAD).astype(np.int32), left[rest], *arrays, *ends]
+
+
+def _rest(block: Block, begins: Places, stops: Places) -> tuple[Block, Places, Places]:
+    """A block for the lines that are left, where they begin in it and their first runs of digits."""
+    if FEW * int((stops - begins).sum()) < len(block.data):
+        block = block_of(b"".join(block.data[a:b] for a, b in zip(begins.tolist(), stops.tolist(), strict=True)))
+        begins, stops = block.lines()
+    return block, begins, block.first_runs(begins, stops)
+
+
+def _in_order(parts: list[Alike], count: int) -> Alike:
+    """Lines that were found in several turns, as if they had been found in one."""
+    if len(parts) == 1:
+        return parts[0]
+    among = np.zeros(count, dtype=bool)
+    for rows, _ in parts:
+        among[rows] = True
+    columns = [np.empty(count) for _ in parts[0][1]]
+    for rows, numbers in parts:
+        for column, values in zip(columns, numbers, strict=True):
+            column[rows] = values
+    return np.flatnonzero(among), [column[among] for column in columns]
 
 
 class Shapes(Generic[T]):
@@ -187,7 +244,8 @@ class Shapes(Generic[T]):
     def _learn(self, lines: Sorted[T], known: int) -> None:
         """Takes out of the other lines those of shapes that are known since, or that can be learnt from one of them."""
         block = block_of(whole_lines(lines.piece.read()) if lines.text is None else lines.text)
-        begins, _, runs = block.lines()
+        begins, stops = block.lines()
+        runs = block.first_runs(begins, stops)
 
         def take(left: Places, template: Template, plan: T) -> Places:
             rows, numbers = template.match(block, begins[left], runs[left])

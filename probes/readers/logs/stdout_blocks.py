@@ -25,7 +25,7 @@ from .text import decode
 SHARE = 500
 """Lines of one shape in the copy, once there are twice as many."""
 MOST_COPY = 4000
-MOST_CELLS, LEAST_ROWS = 40_000_000, 100_000
+MOST_CELLS, LEAST_ROWS = 12_000_000, 100_000
 """Numbers of one shape that are kept, and lines of it in any case."""
 RARE = 0.05
 _RANDOM = 0.05

@@ -73,24 +73,24 @@ def test_a_line_with_another_byte_is_not_read_with_the_rest() -> None:
 def test_digits_of_a_name_are_no_numbers() -> None:
     """Lines of another name have the same length and digits in the same places, and are other lines."""
     lines = [f"loss_{name}: {i / 10:.2f}\n" for i in range(10) for name in (1, 2)]
-    given_shapes = {"shapes": [(["loss_1: ", "\n"], []), (["loss_2: ", "\n"], [])]}
+    given_shapes = {"shapes": [(["loss_1: ", "\n"], [], 1), (["loss_2: ", "\n"], [], 1)]}
     said, (_, others, *arrays) = sort_lines("".join(lines).encode(), given_shapes)
-    assert said["found"] == [(0, 1), (1, 1)] and len(others) == 0
+    assert said["found"] == [(0, 1, 1), (1, 1, 1)] and len(others) == 0
     assert arrays[0].tolist() == list(range(0, 20, 2)) and arrays[1].tolist() == [i / 10 for i in range(10)]
 
 
 def test_lines_of_several_lengths_come_in_their_order() -> None:
     lines = [f"step {i} loss {1 / (i + 1):.4f}\n" for i in range(1200)]
     said, (stops, others, rows, steps, _) = sort_lines(
-        "".join(lines).encode(), {"shapes": [(["step ", " loss ", "\n"], [])]}
+        "".join(lines).encode(), {"shapes": [(["step ", " loss ", "\n"], [], 1)]}
     )
-    assert said["found"] == [(0, 2)] and len(others) == 0
+    assert said["found"] == [(0, 2, 1)] and len(others) == 0
     assert rows.tolist() == steps.tolist() == list(range(1200)) and stops[-1] == sum(map(len, lines))
 
 
 def test_a_line_that_nothing_is_known_of_holds_nobody_up() -> None:
     lines = ["nothing here\n"] * 50 + [f"loss {i:07.1f}\n" for i in range(50)]
-    _, (_, others, rows, values) = sort_lines("".join(lines).encode(), {"shapes": [(["loss ", "\n"], [])]})
+    _, (_, others, rows, values) = sort_lines("".join(lines).encode(), {"shapes": [(["loss ", "\n"], [], 1)]})
     assert others.tolist() == list(range(50)) and rows.tolist() == list(range(50, 100))
     assert values.tolist() == list(range(50))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log
 from probes.discover import discover
-from probes.readers.logs import aligned, pieces, stdout_blocks
+from probes.readers.logs import aligned, growing, pieces, stdout_blocks
 from probes.readers.logs.csv_blocks import read_large_csv
 from probes.readers.logs.csv_log import read_csv
 from probes.readers.logs.growing import Growing
@@ -352,3 +352,24 @@ def test_progress_goes_by_bytes_over_all_files(tmp_path: Path) -> None:
         found = discover([tmp_path], progress=lambda fraction, text="": told.append(fraction))
     assert len(found.logs) == 2 and len(told) > 20
     assert told == sorted(told) and told[-1] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_very_long_log_is_thinned_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr(growing, "MOST_ROWS", 1000)
+    losses = [f"{2 / (1 + i / 1e3):.5f}" for i in range(20_000)]
+    losses[7001], losses[12_345], losses[15_555] = "98.5", "NaN", "-3.25"
+    path = tmp_path / f"log.{form}"
+    if form == "csv":
+        path.write_text("step,train_loss\n" + "".join(f"{i},{loss}\n" for i, loss in enumerate(losses)))
+    else:
+        path.write_text("".join(f'{{"step": {i}, "train_loss": {loss}}}\n' for i, loss in enumerate(losses)))
+    log = read_large_csv(path) if form == "csv" else read_large_json(path)
+    assert log is not None
+    (curve,) = log.series
+    assert 400 < len(curve.y) <= 1000 + 300 and "only one row in" in log.warnings[0]
+    kept = dict(zip(curve.x.tolist(), curve.y.tolist(), strict=True))
+    assert kept[7001] == 98.5 and np.isnan(kept[12_345]) and kept[15_555] == -3.25 and {0, 19_999} <= set(kept)
+    assert all(value == float(losses[int(step)]) for step, value in kept.items() if step != 12_345)
+    gaps = np.diff([step for step in kept if step not in (7001, 12_345, 15_555)])
+    assert gaps.max() <= 2 * np.median(gaps)

@@ -32,9 +32,9 @@ from .numerals import (
 
 K = TypeVar("K")
 Span = tuple[int, int]
-FEWEST = 3000
+FEWEST = 1500
 """Lines of one layout from which on it is worth it."""
-MOST_MISSES = 4
+MOST_MISSES = 12
 """Lines that are tried in a piece and turn out to have few like them."""
 LONGEST_LINE = 2000
 _NUMBER = re.compile(rb"([-+]?)(\d*)[.,]?(\d*)(?:[eE]([-+]?)(\d{1,4}))?")

@@ -14,7 +14,7 @@ import numpy as np
 from ...artifacts import Floats, Log, Progress
 from .aligned import Reading, Span, aligned
 from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
-from .growing import Growing, thinning
+from .growing import Growing, thinning, worth_keeping
 from .json_lines import KIND_KEYS
 from .long_form import by_name, says_run
 from .numerals import Block, Flags, Places, block_of, read_numbers
@@ -57,13 +57,13 @@ def read_large_csv(path: Path, progress: Progress | None = None) -> Log | None:
             return None
         layout, begin, words = read
         table, rows, texts = Growing(len(layout.used)), 0, dict.fromkeys(layout.used, 0)
-        given = {"header": layout.header, "delimiter": layout.delimiter, "point": layout.point, "used": layout.used}
+        form = {"header": layout.header, "delimiter": layout.delimiter, "point": layout.point, "used": layout.used}
         parts, size = pieces(file, progress, path, begin), path.stat().st_size
-        for piece, (said, found) in made_of(read_rows, lambda: given, parts, size):
+        for piece, (said, found) in made_of(read_rows, lambda: {"layout": form, "every": table.every}, parts, size):
             if "broken" in said:
                 return None
-            table.add(np.arange(rows, rows + len(found[0]), dtype=float), found, piece.stop / size)
-            rows += len(found[0])
+            table.add(found[0].astype(float) + rows, found[1:], piece.stop / size, said["every"])
+            rows += said["rows"]
             for place, count in said["texts"]:
                 texts[place] += count
     numbers, cells = table.take()
@@ -107,12 +107,17 @@ def _raw(lines: list[str], delimiter: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(delimiter)] for line in lines[:200]]
 
 
-def read_rows(data: bytes, given: dict[str, Any]) -> tuple[dict[str, Any], list[Floats]]:
-    """The used columns of rows of the layout that is `given`, and how many cells of which are words; "broken" where a
-    quoted cell holds a line break."""
-    layout = _Layout(**given)
+def read_rows(data: bytes, given: dict[str, Any]) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The places of rows and their used columns, in the layout that is `given`; "broken" where a quoted cell holds a
+    line break. Said are the number of all rows, of how many one is kept, and how many cells of a column are words."""
+    layout, every = _Layout(**given["layout"]), int(given["every"])
     columns = _slowly(data, layout) if b'"' in data else _quickly(data, layout)
-    return ({"broken": True}, []) if columns is None else ({"texts": list(layout.texts.items())}, columns)
+    if columns is None:
+        return {"broken": True}, []
+    count = len(columns[0])
+    kept = worth_keeping(columns, every) if every > 1 else np.arange(count)
+    said = {"texts": list(layout.texts.items()), "rows": count, "every": every}
+    return said, [kept.astype(np.int32), *(columns if every == 1 else [column[kept] for column in columns])]
 
 
 def _quickly(data: bytes, layout: _Layout) -> list[Floats]:

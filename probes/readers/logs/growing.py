@@ -20,23 +20,28 @@ _MOST_BAD = 0.1
 
 
 class Growing:
-    """A table of `width` columns. `every`: of how many rows one is kept."""
+    """A table of `width` columns. `every`: of how many rows one is kept; `most` (MOST_ROWS): rows that are."""
 
-    def __init__(self, width: int, most: int = MOST_ROWS) -> None:
-        self.width, self.every, self._most, self._count = width, 1, most, 0
+    def __init__(self, width: int, most: int | None = None) -> None:
+        self.width, self.every, self._count = width, 1, 0
+        self._most = MOST_ROWS if most is None else most
         self._columns = [np.empty(0) for _ in range(width + 1)]
 
-    def add(self, rows: Floats, columns: Sequence[Floats], share: float = 1) -> None:
-        """Appends rows: their numbers in the file, and the cells of each column with BLANK for none. `share`: how much
-        of the file has been read with them, so that there will be room for the rest."""
+    def add(self, rows: Floats, columns: Sequence[Floats], share: float = 1, every: int = 1) -> None:
+        """Appends rows: their numbers in the file, and the cells of each column with BLANK for none.
+
+        Args:
+            share: how much of the file has been read with them, so that there will be room for the rest.
+            every: of how many rows one has been kept already, a power of two as that of the table is.
+        """
         part = [rows, *columns]
-        if self.every > 1:
-            kept = _worth(part, self.every)
+        if self.every > every:
+            kept = worth_keeping(columns, self.every // every)
             part = [cells[kept] for cells in part]
         self._append(part, share)
         while self._count > self._most or (self._count > SURE * self._most and self._count > share * self._most):
             before = self._count
-            kept = _worth([column[:before] for column in self._columns], 2)
+            kept = worth_keeping([column[:before] for column in self._columns[1:]], 2)
             self._count, self.every = len(kept), self.every * 2
             for column in self._columns:  # in its place: memory that was never touched costs more than the numbers
                 column[: self._count] = column[kept]
@@ -68,13 +73,13 @@ class Growing:
         self._count = end
 
 
-def _worth(columns: list[Floats], every: int) -> Places:
+def worth_keeping(columns: Sequence[Floats], every: int) -> Places:
     """The places of every so-manieth row, and of those with the first, last, smallest, largest and non-finite values of
     a column."""
     kept = np.zeros(len(columns[0]), dtype=bool)
     kept[::every] = True
     kept[-1:] = True
-    for cells in columns[1:]:
+    for cells in columns:
         if len(cells) and np.isfinite(cells.min()) and np.isfinite(cells.max()):
             kept[[cells.argmin(), cells.argmax()]] = True
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...artifacts import Floats, Log, Progress, Series
+from ...artifacts import Log, Progress, Series
 from ...names import TELLING, split_of, words
 from .growing import Growing, thinning
 from .json_lines import (
@@ -23,7 +23,7 @@ from .json_lines import (
     record_of,
     spoilt,
 )
-from .line_templates import Shapes, Template, filled, slots, sort_lines
+from .line_templates import Matched, Shapes, Template, filled, slots, sort_lines
 from .pieces import LARGE, made_of, pieces
 from .table import BLANK, Cell, Column, is_training_log, series_of, value_of
 
@@ -99,7 +99,7 @@ class _Records:
 def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
     """The log in a large file of JSON lines, or None if it is none."""
     records = _Records()
-    shapes = Shapes(records.learn, _slots)
+    shapes = Shapes(records.learn, _slots, lambda plan: plan.group.table.every)
     with path.open("rb") as file:
         if not file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return None
@@ -108,7 +108,7 @@ def read_large_json(path: Path, progress: Progress | None = None) -> Log | None:
         for piece, made in made_of(sort_lines, shapes.given, parts, size):
             lines, cut = shapes.sorted(piece, made), False
             for found in lines.matched:
-                _add(found.plan, found.lines + count, found.numbers, piece.stop / size)
+                _add(found, count, piece.stop / size)
             for place in lines.others.tolist():
                 line = lines.line(place)
                 if line.strip() and not _add_line(records, count + place, line):
@@ -130,12 +130,14 @@ def _slots(line: bytes) -> Iterator[tuple[int, int]]:
             yield from ((match.start() + a, match.start() + b) for a, b in slots(match[1]))
 
 
-def _add(plan: _Plan, rows: np.ndarray, numbers: list[Floats], share: float) -> None:
+def _add(found: Matched[_Plan], first: int, share: float) -> None:
+    """Adds lines to the table of their group; `first` is the number of the first line of the piece."""
+    plan, rows = found.plan, found.lines.astype(float) + first
     columns = [
-        numbers[place] if place is not None else np.full(len(rows), constant)
+        found.numbers[place] if place is not None else np.full(len(rows), constant)
         for place, constant in zip(plan.places, plan.constants, strict=True)
     ]
-    plan.group.table.add(rows.astype(float), columns, share)
+    plan.group.table.add(rows, columns, share, found.every)
 
 
 def _add_line(records: _Records, row: int, line: bytes) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...artifacts import Floats
 from .aligned import Reading, aligned
+from .growing import worth_keeping
 from .numerals import AHEAD, BEHIND, Block, Flags, Places, block_of, read_numbers
 from .pieces import Given, Made, Piece, whole_lines
 
@@ -130,11 +131,18 @@ def filled(template: Template, numbers: list[bytes]) -> bytes:
 
 @dataclass(slots=True)
 class Matched(Generic[T]):
-    """Lines of one shape in a piece: which lines (in order), what was learnt of the shape, and their numbers."""
+    """Lines of one shape in a piece.
+
+    Args:
+        lines: which (in order); `numbers`: theirs.
+        plan: what was learnt of the shape.
+        every: of how many lines one was kept.
+    """
 
     lines: Places
     plan: T
     numbers: list[Floats]
+    every: int = 1
 
 
 @dataclass(slots=True)
@@ -164,7 +172,7 @@ class Sorted(Generic[T]):
 
 def sort_lines(data: bytes, given: Given, text: bool = False) -> Made:
     """Lines by the shapes that are `given`. `text`: whether the bytes are to come back as well."""
-    templates = [Template(tuple(t.encode("latin-1") for t in texts), wanted) for texts, wanted in given["shapes"]]
+    templates = [Template(tuple(t.encode("latin-1") for t in texts), wanted) for texts, wanted, _ in given["shapes"]]
     block = block_of(data)
     begins, stops = block.lines()
     found: list[list[Alike]] = [[] for _ in templates]
@@ -184,19 +192,26 @@ def sort_lines(data: bytes, given: Given, text: bool = False) -> Made:
         if len(rows):
             found[index].append((left[rest[rows]], numbers))
             rest = np.delete(rest, rows)
-    merged = [(index, *_in_order(parts, len(begins))) for index, parts in enumerate(found) if parts]
-    said = {"known": len(templates), "found": [(index, len(numbers)) for index, _, numbers in merged], "text": text}
-    arrays = list[np.ndarray]()
-    for _, rows, numbers in merged:
-        arrays += [rows.astype(np.int32), *numbers]
+    said, arrays = list[tuple[int, int, int]](), list[np.ndarray]()
+    for index, parts in enumerate(found):
+        if parts:
+            rows, numbers = _in_order(parts, len(begins))
+            every = int(given["shapes"][index][2]) if numbers else 1
+            if every > 1:
+                kept = worth_keeping(numbers, every)
+                rows, numbers = rows[kept], [column[kept] for column in numbers]
+            said.append((index, len(numbers), every))
+            arrays += [rows.astype(np.int32), *numbers]
     ends = [np.frombuffer(data, np.uint8)] if text else []
-    return said, [(stops - AHEAD).astype(np.int32), left[rest], *arrays, *ends]
+    known = {"known": len(templates), "found": said, "text": text}
+    return known, [(stops - AHEAD).astype(np.int32), left[rest], *arrays, *ends]
 
 
 def _rest(block: Block, begins: Places, stops: Places) -> tuple[Block, Places, Places]:
     """A block for the lines that are left, where they begin in it and their first runs of digits."""
     if FEW * int((stops - begins).sum()) < len(block.data):
-        block = block_of(b"".join(block.data[a:b] for a, b in zip(begins.tolist(), stops.tolist(), strict=True)))
+        spans = map(slice, begins.tolist(), stops.tolist())
+        block = block_of(b"".join(map(block.data.__getitem__, spans)))
         begins, stops = block.lines()
     return block, begins, block.first_runs(begins, stops)
 
@@ -216,16 +231,23 @@ def _in_order(parts: list[Alike], count: int) -> Alike:
 
 
 class Shapes(Generic[T]):
-    """The templates learnt so far. `meaning` says what a shape means, None where only the line itself can say it."""
+    """The templates learnt so far. `meaning` says what a shape means, None where only the line itself can say it;
+    `thinned`, of how many lines of it one is enough by now."""
 
-    def __init__(self, meaning: Callable[[Template, bytes], T | None], cut: Cut = slots) -> None:
-        self._meaning, self._cut = meaning, cut
+    def __init__(
+        self,
+        meaning: Callable[[Template, bytes], T | None],
+        cut: Cut = slots,
+        thinned: Callable[[T], int] = lambda _: 1,
+    ) -> None:
+        self._meaning, self._cut, self._thinned = meaning, cut, thinned
         self._known: list[tuple[Template, T]] = []
         self._tries = 0
 
     def given(self) -> Given:
         """What is known by now, for `sort_lines`."""
-        return {"shapes": [([t.decode("latin-1") for t in s.literals], list(s.wanted)) for s, _ in self._known]}
+        shapes = ((s, self._thinned(plan)) for s, plan in self._known)
+        return {"shapes": [([t.decode("latin-1") for t in s.literals], s.wanted, every) for s, every in shapes]}
 
     def sorted(self, piece: Piece, made: Made) -> Sorted[T]:
         """The lines of a piece by all shapes, after `sort_lines`; new shapes are learnt on the way."""
@@ -233,10 +255,10 @@ class Shapes(Generic[T]):
         text = bytes(arrays.pop()) if said["text"] else None
         begins = np.concatenate([np.zeros(1, stops.dtype), stops[:-1]])
         lines = Sorted[T](piece, [], others, begins, stops, text)
-        for index, count in said["found"]:
+        for index, count, every in said["found"]:
             places, *numbers = arrays[: count + 1]
             del arrays[: count + 1]
-            lines.matched.append(Matched(places, self._known[index][1], numbers))
+            lines.matched.append(Matched(places, self._known[index][1], numbers, every))
         if len(others) and (self._tries < MOST_TEMPLATES or said["known"] < len(self._known)):
             self._learn(lines, said["known"])
         return lines

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from ...artifacts import Progress
 from ...memory import settle
 
-PIECE = 4 << 20
+PIECE = 8 << 20
 """Bytes of a piece."""
 LONGEST = 16 << 20
 """Bytes of a line; a longer one is cut."""

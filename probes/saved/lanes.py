@@ -92,7 +92,8 @@ def _lanes(codes: Array, form: Form) -> Iterator[Array]:
         lane = np.left_shift(packed, np.int32(left), out=places) if left else packed
         if form.shift:
             lane = np.right_shift(lane, np.int32(form.shift), out=places)
-        np.bitwise_and(lane, form.mask, out=places)
+        if form.shift or left + form.bits < 32:  # else there is nothing beside it any more
+            np.bitwise_and(lane, form.mask, out=places)
         if form.scale != 1:
             np.multiply(numbers, np.float32(form.scale), out=numbers)
         yield numbers

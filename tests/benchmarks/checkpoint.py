@@ -10,6 +10,7 @@ GB/s, times the raw reading (the best of three taken beside each) and the larges
 from __future__ import annotations
 
 import importlib.util
+import mmap
 import os
 import resource
 import subprocess
@@ -30,28 +31,35 @@ WAYS = ("ours, 1 thread", "ours, 2 threads", "all probes", "torch.load + loop", 
 
 
 def write(path: Path, gigabytes: float, kind: str) -> None:
-    """Dense layers of random numbers; with `adam` also 200 steps' worth of its state."""
+    """Dense layers of random numbers; with `adam` also 200 steps' worth of its state. They are made in the file itself:
+    one that is larger than half the memory could not stay in the system's cache beside them."""
     import torch
+    from torch import serialization
 
     torch.manual_seed(0)
     dtype = torch.float32 if kind == "adam" else getattr(torch, kind)
-    copies = 3 if kind == "adam" else 1
-    depth = max(1, int(gigabytes * 1e9) // (copies * WIDTH * WIDTH * dtype.itemsize))
-    weights = {f"{i}.weight": (0.02 * torch.randn(WIDTH, WIDTH)).to(dtype) for i in range(depth)}
-    if kind != "adam":
-        torch.save(weights, path)
-        return
-    state = {
-        i: {
-            "step": torch.tensor(200.0),
-            "exp_avg": 1e-4 * torch.randn(WIDTH, WIDTH),
-            "exp_avg_sq": 1e-7 * torch.rand(WIDTH, WIDTH),
-        }
-        for i in range(depth)
-    }
-    group = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False}
-    optimizer = {"state": state, "param_groups": [group | {"params": list(range(depth))}]}
-    torch.save({"model": weights, "optimizer": optimizer, "step": 200}, path)
+    depth = max(1, int(gigabytes * 1e9) // ((3 if kind == "adam" else 1) * WIDTH * WIDTH * dtype.itemsize))
+
+    def blank() -> torch.Tensor:
+        return torch.empty(WIDTH, WIDTH, dtype=dtype)
+
+    saved: dict = {f"{i}.weight": blank() for i in range(depth)}
+    if kind == "adam":
+        state = {i: {"step": torch.empty(()), "exp_avg": blank(), "exp_avg_sq": blank()} for i in range(depth)}
+        group = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False}
+        optimizer = {"state": state, "param_groups": [group | {"params": list(range(depth))}]}
+        saved = {"model": saved, "optimizer": optimizer, "step": 200}
+    with serialization.skip_data():
+        torch.save(saved, path)
+    del saved
+    with serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        mapped = torch.load(path, mmap=True, weights_only=True)
+    for weight in mapped.get("model", mapped).values():
+        weight.copy_(0.02 * torch.randn(WIDTH, WIDTH))
+    for moments in mapped["optimizer"]["state"].values() if kind == "adam" else ():
+        moments["step"].fill_(200)
+        moments["exp_avg"].normal_(0, 1e-4)
+        moments["exp_avg_sq"].uniform_(0, 1e-7)
 
 
 def peak() -> float:

@@ -58,4 +58,5 @@ def series_line(s: dict[str, Any]) -> str:
     span = f"from {figure(as_number['min'])} to {figure(as_number['max'])}"
     told = [f"by {s['x']}", s.get("unit", ""), f"{s['better']} is better" if s.get("better") else ""]
     about = ", ".join(t for t in told if t)
-    return f"{visible(s['name']):24} {s['points']:>6} points, {ends}, {span}   ({visible(s['column'], 40)}; {about})"
+    numbers = f"points, {ends}, {span}" if s["points"] != 1 else f"point, {figure(as_number['last'])}"
+    return f"{visible(s['name']):24} {s['points']:>6} {numbers}   ({visible(s['column'], 40)}; {about})"

@@ -88,3 +88,23 @@ def test_results_of_rllib_run_over_their_iterations(tmp_path):
 def test_final_values_of_many_runs_are_no_curve(tmp_path):
     table = "lr,batch_size,final_loss,final_acc\n" + lines("0.00{e},32,{a},{c}\n")
     assert read(tmp_path, table, "ablation.csv") == {}
+
+
+FINAL = {
+    "Keras": "Test loss: 0.3663\nTest accuracy: 0.9045\n",
+    "one line": "==========test_loss: 0.3663\t test_acc: 0.9045\t test_acc5: 0.99\n",
+    "examples": "\nTest set: Average loss: 0.3663, Accuracy: 9045/10000 (90%)\n",
+}
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_the_result_on_the_test_set_is_one_point(tmp_path, kind: str) -> None:
+    epochs = "".join(f"Epoch {e}/9 loss: {1 / e:.4f} val_loss: {1.1 / e:.4f}\n" for e in range(1, 10))
+    found = read(tmp_path, epochs + FINAL[kind])
+    assert found["test/loss"] == [0.3663] and found["test/accuracy"] in ([0.9045], [90])
+    assert len(found["train/loss"]) == len(found["val/loss"]) == 9
+
+
+def test_a_test_before_the_last_epoch_is_no_result(tmp_path) -> None:
+    epochs = [f"Epoch {e}/9 loss: {1 / e:.4f}\n" for e in range(1, 10)]
+    assert "test/loss" not in read(tmp_path, "".join([*epochs[:4], "Test loss: 0.3663\n", *epochs[4:]]))

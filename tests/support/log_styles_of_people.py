@@ -119,9 +119,8 @@ def tutorial_loop() -> Style:
     text = "".join(
         f"[{e + 1}, {2000 * (k + 1):>5d}] loss: {train[3 * e + k]:.3f}\n" for e in range(2) for k in range(3)
     )
-    return Style(
-        text + "Finished Training\nAccuracy of the network on the 10000 test images: 54 %\n", {"train/loss": train}
-    )
+    text += "Finished Training\nAccuracy of the network on the 10000 test images: 54 %\n"
+    return Style(text, {"train/loss": train, "test/accuracy": [54]})
 
 
 @style
@@ -168,7 +167,8 @@ def word_language_model() -> Style:
             + "\n"
         )
     text += "=" * 89 + "\n| End of training | test loss  5.10 | test ppl   164.12\n" + "=" * 89 + "\n"
-    return Style(text, {"train/loss": train, "val/loss": val, "lr": [20.0] * 4}, {"val/loss": [1, 2]})
+    curves = {"train/loss": train, "val/loss": val, "lr": [20.0] * 4, "test/loss": [5.10]}
+    return Style(text, curves, {"val/loss": [1, 2]})
 
 
 @style

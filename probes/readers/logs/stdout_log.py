@@ -37,7 +37,8 @@ _MEANS = "the metric is the average value of previous steps"
 
 @dataclass(slots=True)
 class _Curve:
-    """A curve being collected. `open_bar` is the epoch whose value a later state of the same bar replaces."""
+    """A curve being collected. `open_bar` is the epoch whose value a later state of the same bar replaces; `final`
+    says that it is one number, the result at the end."""
 
     label: str
     split: str | None
@@ -46,6 +47,7 @@ class _Curve:
     with_axis: bool = False
     peers: set[str] = field(default_factory=set)
     open_bar: float | None = None
+    final: bool = False
 
     @property
     def closing(self) -> bool:
@@ -128,6 +130,7 @@ class _Collector:
         self.shapes = Counter(_shape(line) for line in lines)
         self.found: dict[_Key, _Curve] = {}
         self.waiting: list[Line] = []
+        self.results: list[Line] = []
         self.taken: set[tuple[str, ...]] = set()
         self.context: Line | None = None
         self.since = 0
@@ -150,9 +153,14 @@ class _Collector:
                 self.waiting.append(line)
             elif _has_axis(line) or (self.shapes[_shape(line)] > 1 and self._stands()):
                 self._add(line, self.context)
+                self.results = []
+            elif _is_result(line):
+                self.results.append(line)
         for line in self.waiting:
             if _shape(line) in self.taken:
                 self._add_before(line)
+        if not any(curve.split == "test" for curve in self.found.values()):
+            self._add_results()
         return list(self.found.values())
 
     def _stands(self) -> bool:
@@ -198,6 +206,14 @@ class _Collector:
             curve.peers |= names
             curve.open_bar = context.epoch if passing else None
 
+    def _add_results(self) -> None:
+        """The test after the last epoch, printed once."""
+        for line in self.results:
+            if self.context is not None and self.shapes[_shape(line)] == 1:
+                for label, split, value in line.values:
+                    curve = self._curve(line, label, split)
+                    curve.points, curve.final = [_point(line, self.context, value, True)], True
+
     def _add_before(self, line: Line) -> None:
         """A value that was printed before the first epoch or step, of a curve that goes on later: it is its start."""
         for label, split, value in reversed(line.values):
@@ -217,6 +233,12 @@ def _before(x: float | None) -> float | None:
 def _shape(line: Line) -> tuple[str, ...]:
     """The labels of a line: what stays when a loop prints it again."""
     return tuple(label for label, _, _ in line.values)
+
+
+def _is_result(line: Line) -> bool:
+    """Whether a line says nothing but how well the model does on the test set."""
+    tested = all(split == "test" for _, split, _ in line.values)
+    return tested and any(canonical(label, split) in CORE for label, split, _ in line.values)
 
 
 def _has_axis(line: Line) -> bool:
@@ -252,7 +274,7 @@ def _result_of(series: Series, found: dict[_Key, Series]) -> bool:
 
 def _series(curve: _Curve) -> Series | None:
     name = canonical(curve.label, curve.split)
-    if len(curve.points) < 2:
+    if len(curve.points) < 2 and not curve.final:
         known = telling(curve.label) and name not in ("lr", "grad_norm")
         if not (known and curve.with_axis and len(curve.peers) > 1):
             return None

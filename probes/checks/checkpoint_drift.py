@@ -29,8 +29,7 @@ Evidence
 
 Reads
     The weights of the first, middle and last checkpoint, and of neighbours whose optimizers are torch's Adam, side by
-    side in the shared pass; the optimizers' options; the logs for whether the run learns. Of an identical matrix that
-    still looks untrained and is not kept whole, the first 32 MB are read again.
+    side in the shared pass; the optimizers' options; the logs for whether the run learns.
 
 Cannot tell
     The bound passes the size of the weights after some 50 steps at usual rates: later changes pass unseen. Optimizers

@@ -20,8 +20,7 @@ Evidence
 
 Reads
     The latest checkpoint: the tables that are named as embeddings, and the optimizer's state of them, in the shared
-    pass. Of a table that was not trained (and is not kept whole for other probes) the first rows, up to 512 KB, are
-    read again.
+    pass. Whether a table is random is judged by its first 16,384 numbers.
 
 Cannot tell
     Tables whose names do not say embedding. Which token a row stands for. With coupled weight decay every row has a
@@ -39,7 +38,7 @@ import numpy as np
 from ..artifacts import Artifacts, Checkpoint, Floats, OptimizerState, Progress, Tensor
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..saved import moments, statistics
-from ..saved.drift import drawn_normal
+from ..saved.initial_laws import still_normal
 from ..saved.layers import EMBEDDING, called, floating, module_of
 from ..series.outcome import outcome
 
@@ -113,7 +112,7 @@ def look(checkpoint: Checkpoint, tensor: Tensor) -> Usage:
     spread = float(norms.max() / middle) if middle > 0 else math.nan
     zero = int((values.rows == 0).sum())
     trained, never, stale, why = _used(checkpoint, tensor)
-    drawn = drawn_normal(statistics.of(checkpoint).held(tensor)) if trained is False else None
+    drawn = still_normal(tensor, values) if trained is False else None
     return Usage(tensor, never, stale, zero, spread, trained, drawn, why)
 
 

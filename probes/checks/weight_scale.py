@@ -27,8 +27,7 @@ Evidence
 
 Reads
     The weights of the first and of the latest checkpoint, in the shared pass; options and steps of the optimizer; the
-    logs. Of a matrix as large as the default law at most, without updates, that is not kept whole, the first 32 MB are
-    read again.
+    logs.
 
 Cannot tell
     Which initialisation was meant. A start behind many steps, or behind SGD, which has no bound. A single layer out of

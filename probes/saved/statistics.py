@@ -15,17 +15,20 @@ from functools import partial
 import numpy as np
 
 from ..artifacts import Array, Checkpoint, Floats, ParameterState, Tensor
-from ..readers.checkpoints.lazy import LazyTensor
+from ..readers.checkpoints.lazy import LazyTensor, decode
 from ..readers.checkpoints.library_tensor import LibraryTensor
 from . import lanes
 from .blocks import BLOCK, together
 from .identities import Rule, rule
+from .initial_laws import HEAD, head_wanted, may_be_drawn
 from .layers import floating
 from .moments import option, options
 from .sums import Gap, Sums, Values, blank_sums, blank_values, look
 
 MOST_KEPT = 384 << 20
 """Bytes of tensors that are kept whole."""
+MOST_HEADS = 64 << 20
+"""Bytes of first entries that are kept."""
 
 
 Job = tuple[int, Callable[[], object]]
@@ -46,6 +49,7 @@ class Statistics:
     _whole: dict[Hashable, Tensor] = field(default_factory=dict)
     gaps: dict[tuple[Hashable, Hashable], Gap] = field(default_factory=dict)
     """Between tensors of this checkpoint and of later ones, by the keys of both; `pairs` fills and reads them."""
+    _heads: int = 0
     seen: int = 0
     """Stored bytes that were read so far: for progress, and so not guarded against two threads."""
 
@@ -146,7 +150,12 @@ class Statistics:
 
     def add(self, stream: Stream) -> None:
         """Takes in what a stream has gathered once it is read to its end."""
-        self._values.update(zip(map(key, stream.sources), stream.gathered, strict=True))
+        for tensor, values in zip(stream.sources, stream.gathered, strict=True):
+            if len(values.head) and may_be_drawn(tensor, values) and self._heads < MOST_HEADS:
+                self._heads += values.head.nbytes
+            else:
+                values.head = np.zeros(0)
+            self._values[key(tensor)] = values
         if stream.parameter is not None:
             self._sums[stream.parameter.index] = stream.sums
 
@@ -202,6 +211,8 @@ class Stream:
         with np.errstate(all="ignore"):
             if self.take is None and (codes := lanes.stored(sources[0], BLOCK)) is not None:
                 for row, part in codes:
+                    if row == 0:
+                        self._begin([decode(part.ravel()[:HEAD], sources[0].dtype)])
                     lanes.look(self.gathered[0], row, part, sources[0].dtype)
                     self.numbers.seen += part.nbytes
             else:
@@ -215,10 +226,18 @@ class Stream:
 
     def look(self, row: int, column: int, parts: Sequence[Array]) -> None:
         """Adds a block of each of the sources."""
+        if row == column == 0:
+            self._begin(parts)
         known = self.take(row, column, parts) if self.take is not None else [None for _ in parts]
         for values, part, squares in zip(self.gathered, parts, known, strict=True):
             look(values, row, part, squares)
         self.numbers.seen += parts[0].size * self.width
+
+    def _begin(self, parts: Sequence[Array]) -> None:
+        """Keeps the first entries of those of the sources that are weights."""
+        for tensor, values, part in zip(self.sources, self.gathered, parts, strict=True):
+            if len(values.rows) and not len(values.head) and head_wanted(tensor):
+                values.head = part.reshape(-1)[:HEAD].copy()
 
 
 _kept: dict[int, Statistics] = {}

@@ -31,6 +31,7 @@ class Values:
             whose sums are in `Sums`.
         totals: sum by the same index; as empty.
         low, high: the bounds; NaN for moments whose squares were summed anyway and are finite, since nobody needs them.
+        head: the first entries (`initial_laws`), while the tensor is read and where they may be asked for afterwards.
     """
 
     numel: int
@@ -40,6 +41,7 @@ class Values:
     inf: int = 0
     low: float = math.inf
     high: float = -math.inf
+    head: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
     def bad(self) -> int:

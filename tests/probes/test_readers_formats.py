@@ -205,6 +205,46 @@ def test_an_onnx_model_gives_its_initializers(tmp_path):
     assert np.array_equal(read_checkpoint(tmp_path / "m.onnx").tensors["w"].array(), weight)
 
 
+def onnx_of(folder, items) -> Path:
+    from onnx import helper
+
+    path = folder / "m.onnx"
+    model = helper.make_model(helper.make_graph([], "g", [], [], items), producer_name="pytorch")
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2", "f8", "i8", "u1"])
+@pytest.mark.parametrize("size", [0, 3, 127, 1023, 4096, 20_000])
+def test_an_onnx_weight_of_any_size_is_what_the_library_reads(tmp_path, dtype, size):
+    from onnx import numpy_helper
+
+    weight = (np.arange(size) % 251).astype(dtype)
+    path = onnx_of(tmp_path, [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(weight[:2], "b")])
+    tensors = read_checkpoint(path).tensors
+    assert np.array_equal(tensors["w"].array(), weight) and np.array_equal(tensors["b"].array(), weight[:2])
+    assert tensors["w"].shape == weight.shape
+
+
+def test_an_onnx_weight_that_is_a_long_list_is_refused(tmp_path, monkeypatch):
+    from onnx import TensorProto, helper
+
+    path = onnx_of(tmp_path, [helper.make_tensor("w", TensorProto.FLOAT, [1000], [0.5] * 1000)])
+    assert read_checkpoint(path).tensors["w"].array().sum() == 500
+    monkeypatch.setattr("probes.readers.checkpoints.onnx_file.MOST_HELD", 1000)
+    with pytest.raises(Unreadable, match="number by number"):
+        read_checkpoint(path)
+
+
+def test_an_onnx_file_of_nothing_but_empty_parts_is_refused_soon(tmp_path):
+    graph = b"\x0a\x00" * 1_500_000
+    size = len(graph)
+    length = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21])
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x07\x12\x07pytorch\x3a" + length + graph)
+    with pytest.raises(Unreadable, match="millions of parts"):
+        read_checkpoint(tmp_path / "m.onnx")
+
+
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "link.bin", "none.bin"])
 def test_onnx_weights_in_a_file_beside_are_read_and_none_elsewhere(tmp_path, location):
     from onnx import TensorProto, helper, numpy_helper

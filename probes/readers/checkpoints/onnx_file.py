@@ -1,4 +1,4 @@
-"""ONNX models through the onnx package, which is an extra.
+"""ONNX models: what each weight is says the onnx package, which is an extra; its bytes are read where they lie.
 
 Weights in other files (all that a model of more than 2 GB has) are read in pieces from files of the model's own folder;
 a location that leads elsewhere, or a link, is never opened.
@@ -6,18 +6,29 @@ a location that leads elsewhere, or a link, is never opened.
 
 from __future__ import annotations
 
+import mmap
 import re
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ...artifacts import Checkpoint, Tensor
 from ...errors import Unreadable
+from ..protobuf import spans
 from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
 from .library_tensor import LibraryTensor
 from .span import Span
 
 GRAPH = re.compile(rb"\x08[\x03-\x1f]\x3a[\x80-\xff]{0,4}[\x00-\x7f]\x0a")
 """ir_version, then field 7 (the graph) of some length, which begins with its first node."""
+GRAPH_FIELD, INITIALIZER, RAW_DATA, RAW_KEY = (7, 2), (5, 2), (9, 2), b"\x4a"
+"""Field and wire type of a model's graph, of a graph's weights, of a weight's bytes; how the latter is written."""
+LARGE, MOST_HELD = 1 << 12, 256 << 20
+"""Bytes from which on a weight is not held in memory, and at most where it must be."""
+MOST_FIELDS, FEW_FIELDS = 1_000_000, 64
+"""Parts of a graph, and of a weight that come before its bytes."""
 WORDS = (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx", b"skl2onnx", b"ONNX")
 
 
@@ -35,19 +46,22 @@ def read_onnx(path: Path) -> Checkpoint:
         do = "install it with pip install onnx (into the interpreter of --python, if you use one)"
         raise Unreadable("ONNX files need the onnx package, which is not installed", str(path), do) from None
     try:
-        model = onnx.load(str(path), load_external_data=False)
         tensors: dict[str, Tensor] = {}
         outside = 0
-        for item in model.graph.initializer:
-            dtype = onnx.helper.tensor_dtype_to_np_dtype(item.data_type).name
+        for item, raw in _initializers(path, onnx.TensorProto.FromString):
+            dtype, shape = onnx.helper.tensor_dtype_to_np_dtype(item.data_type).name, tuple(item.dims)
             if item.data_location == onnx.TensorProto.EXTERNAL:
                 where = {entry.key: entry.value for entry in item.external_data}
-                beside = _beside(path, item.name, tuple(item.dims), dtype, where)
+                beside = _beside(path, item.name, shape, dtype, where)
                 tensors |= {} if beside is None else {item.name: beside}
                 outside += beside is None
-                continue
-            load = partial(numpy_helper.to_array, item)
-            tensors[item.name] = LibraryTensor(item.name, tuple(item.dims), dtype, load)
+            elif raw is not None:
+                tensors[item.name] = _lazy(raw, item.name, shape, dtype)
+            else:
+                load = partial(numpy_helper.to_array, item)
+                tensors[item.name] = LibraryTensor(item.name, shape, dtype, load)
+    except Unreadable:
+        raise
     except Exception as error:  # protobuf and onnx raise types of their own, without a common base
         raise Unreadable(f"no valid ONNX model ({str(error)[:80]})", str(path), "export it again") from error
     warnings = []
@@ -56,6 +70,44 @@ def read_onnx(path: Path) -> Checkpoint:
     if not tensors:
         warnings.append("the weights are constants inside the graph; none is an initializer.")
     return Checkpoint(path, "onnx", tensors, warnings=tuple(warnings))
+
+
+def _initializers(path: Path, parse: Callable[[bytes], Any]) -> Iterator[tuple[Any, Span | None]]:
+    """Every weight as a TensorProto, without the bytes of all but small ones, which are left where they lie."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        whole, graphs, count = Span(path, 0, len(data)), 0, 0
+        for number, wire, begin, stop in islice(spans(data, 0, len(data)), MOST_FIELDS):
+            if (number, wire) != GRAPH_FIELD:
+                continue
+            graphs += 1
+            for field, kind, start, end in spans(data, begin, stop):
+                if (count := count + 1) > MOST_FIELDS:
+                    raise Unreadable("the graph has millions of parts, as no model has", str(path), "export it again")
+                if (field, kind) == INITIALIZER:
+                    yield _initializer(data, start, end, whole, parse)
+        if not graphs:
+            raise Unreadable("no valid ONNX model (it has no graph)", str(path), "export it again")
+
+
+def _initializer(
+    data: mmap.mmap, begin: int, stop: int, whole: Span, parse: Callable[[bytes], Any]
+) -> tuple[Any, Span | None]:
+    raw = next((s for s in islice(spans(data, begin, stop), FEW_FIELDS) if s[:2] == RAW_DATA), None)
+    if raw is not None and raw[3] - raw[2] >= LARGE:
+        _, _, first, last = raw
+        key = first - 1 - -(-(last - first).bit_length() // 7)  # before it stands its length, seven bits a byte
+        return parse(data[begin:key] + data[last:stop]), whole.part(first, last - first)
+    if stop - begin > MOST_HELD:
+        why = f"a weight of {(stop - begin) >> 20} MB is written number by number, which cannot be read in pieces"
+        raise Unreadable(why, str(whole.path), "export the model again, with raw data")
+    return parse(data[begin:stop]), None
+
+
+def _lazy(span: Span, name: str, shape: tuple[int, ...], dtype: str) -> LazyTensor:
+    """A tensor whose bytes lie in the model itself. Raises Unreadable for a type that we do not know."""
+    if dtype not in NUMPY:
+        raise Unreadable(f"the large weight {name} is of the type {dtype}", str(span.path), "export it in another one")
+    return tensor(Storage(name, span, dtype), shape, dense(shape), 0, dtype).named(name)
 
 
 def _beside(path: Path, name: str, shape: tuple[int, ...], dtype: str, where: dict[str, str]) -> LazyTensor | None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...artifacts import Floats, Progress
-from .protobuf import Span, spans, varint
+from ..protobuf import Span, spans, varint
 
 CHUNK = 8 << 20
 MOST_RECORD = 64 << 20

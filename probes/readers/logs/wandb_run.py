@@ -14,8 +14,8 @@ from typing import Any
 
 from ...artifacts import Log
 from ...errors import Unreadable
+from ..protobuf import fields
 from .json_lines import record_columns
-from .protobuf import fields
 from .table import series_of
 
 BLOCK = 32 * 1024

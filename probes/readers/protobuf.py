@@ -1,8 +1,9 @@
-"""The wire format of protocol buffers, as far as logs need it: fields of a message, one after another."""
+"""The wire format of protocol buffers, as far as logs and models need it: fields of a message, one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from mmap import mmap
 
 Field = tuple[int, int, int, bytes]
 
@@ -28,7 +29,7 @@ def fields(data: bytes) -> Iterator[Field]:
             return
 
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes | mmap, at: int) -> tuple[int, int]:
     """(integer, the place behind it)."""
     value = 0
     for shift in range(0, 70, 7):
@@ -45,7 +46,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 Span = tuple[int, int]
 
 
-def spans(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+def spans(data: bytes | mmap, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
     """(field number, wire type, start, end) of the values of the message between two places, groups left out."""
     while at < stop:
         key, at = varint(data, at)

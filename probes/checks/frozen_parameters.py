@@ -30,8 +30,7 @@ Evidence
     confirmed. inferred: that an accident is behind it, where it is only suspected.
 
 Reads
-    The latest checkpoint: optimizer state, and the weights that were not trained (where their largest entry is that of
-    a usual uniform law and they are not kept whole, their first 32 MB again). The logs: whether it learned.
+    The latest checkpoint: optimizer state, and the weights that were not trained. The logs: whether it learned.
 
 Cannot tell
     Whether it was on purpose: `requires_grad` is not saved. Plain SGD keeps nothing. Normal laws of

@@ -43,7 +43,7 @@ def main() -> None:
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
     if sys.argv[1:] == ["--pieces"]:
-        importlib.import_module(PACKAGE + ".readers.logs.pieces").serve()
+        importlib.import_module(PACKAGE + ".readers.logs.large.pieces").serve()
     else:
         importlib.import_module(PACKAGE + ".worker").main(sys.argv[1:])
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.readers.logs import aligned
-from probes.readers.logs.aligned import Reading
-from probes.readers.logs.line_templates import sort_lines
-from probes.readers.logs.numerals import AHEAD, block_of
+from probes.readers.logs.large import aligned
+from probes.readers.logs.large.aligned import Reading
+from probes.readers.logs.large.line_templates import sort_lines
+from probes.readers.logs.large.numerals import AHEAD, block_of
 
 NUMBER = re.compile(rb"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 

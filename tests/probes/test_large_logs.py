@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from probes.artifacts import Log
 from probes.discover import discover
-from probes.readers.logs import aligned, growing, pieces, stdout_blocks
-from probes.readers.logs.csv_blocks import read_large_csv
 from probes.readers.logs.csv_log import read_csv
-from probes.readers.logs.growing import Growing
-from probes.readers.logs.json_blocks import read_large_json
 from probes.readers.logs.json_lines import read_json
-from probes.readers.logs.numerals import block_of, read_numbers
-from probes.readers.logs.stdout_blocks import read_large_stdout
+from probes.readers.logs.large import aligned, growing, pieces, stdout_blocks
+from probes.readers.logs.large.csv_blocks import read_large_csv
+from probes.readers.logs.large.growing import Growing
+from probes.readers.logs.large.json_blocks import read_large_json
+from probes.readers.logs.large.numerals import block_of, read_numbers
+from probes.readers.logs.large.stdout_blocks import read_large_stdout
 from probes.readers.logs.stdout_log import read_stdout
 from probes.readers.logs.table import BLANK, is_blank
 

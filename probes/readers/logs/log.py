@@ -8,13 +8,13 @@ from pathlib import Path
 from ...artifacts import Log, Progress
 from ...errors import Unreadable
 from ...series.restarts import restarts
-from .csv_blocks import read_large_csv
 from .csv_log import read_csv
-from .json_blocks import read_large_json
 from .json_lines import read_json
+from .large.csv_blocks import read_large_csv
+from .large.json_blocks import read_large_json
+from .large.pieces import LARGE
+from .large.stdout_blocks import read_large_stdout
 from .mlflow_metric import read_mlflow
-from .pieces import LARGE
-from .stdout_blocks import read_large_stdout
 from .stdout_log import read_blank_tables, read_stdout
 from .tensorboard import is_events, read_tensorboard
 from .text import read_text

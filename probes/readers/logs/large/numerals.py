@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ...artifacts import Floats
+from ....artifacts import Floats
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]

@@ -23,8 +23,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...artifacts import Progress
-from ...memory import settle
+from ....artifacts import Progress
+from ....memory import settle
 
 PIECE = 8 << 20
 """Bytes of a piece."""
@@ -37,7 +37,7 @@ WORTH = 48 << 20
 FIRST = 2
 """Pieces that are read here meanwhile: most of what there is to learn about a log stands in its first lines."""
 MOST_READERS = 4
-BOOT = Path(__file__).parents[2] / "boot.py"
+BOOT = Path(__file__).parents[3] / "boot.py"
 
 Given = dict[str, Any]
 Made = tuple[Given, Sequence[npt.NDArray[Any]]]

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ...artifacts import Floats
+from ....artifacts import Floats
 from .aligned import Reading, aligned
 from .growing import worth_keeping
 from .numerals import AHEAD, BEHIND, Block, Flags, Places, block_of, read_numbers

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ...artifacts import Floats, Log, Progress
+from ....artifacts import Floats, Log, Progress
+from ..csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
+from ..json_lines import KIND_KEYS
+from ..long_form import by_name, says_run
+from ..table import BLANK, MISSING, Column, is_training_log, number, series_of
 from .aligned import Reading, Span, aligned
-from .csv_log import TEXT_SHARE, columns_of, decimal_commas, form_of, header_line, restarts, tables
 from .growing import Growing, thinning, worth_keeping
-from .json_lines import KIND_KEYS
-from .long_form import by_name, says_run
 from .numerals import Block, Flags, Places, block_of, read_numbers
 from .pieces import made_of, pieces
-from .table import BLANK, MISSING, Column, is_training_log, number, series_of
 
 HEAD = 256 << 10
 _CELL = r" *([-+]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][-+]?\d+)?) *%? *"

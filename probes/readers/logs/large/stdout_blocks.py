@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...artifacts import Floats, Log, Progress, Series
+from ....artifacts import Floats, Log, Progress, Series
+from ..stdout_log import read_stdout
+from ..text import decode
 from .growing import Growing, thinning
 from .line_templates import Matched, Shapes, Sorted, Template, sort_lines
 from .numerals import Flags
 from .pieces import LARGE, Given, Made, made_of, pieces
-from .stdout_log import read_stdout
-from .text import decode
 
 SHARE = 500
 """Lines of one shape in the copy, once there are twice as many."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...artifacts import Floats
+from ....artifacts import Floats
+from ..table import is_blank
 from .numerals import Places
-from .table import is_blank
 
 MOST_ROWS = 2_000_000
 """Rows that are kept; 16 MB a column."""

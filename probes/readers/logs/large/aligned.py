@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ...artifacts import Floats
+from ....artifacts import Floats
 from .numerals import (
     LONGEST_NUMBER,
     SURE_DIGITS,

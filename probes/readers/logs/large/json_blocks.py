@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...artifacts import Log, Progress, Series
-from ...names import TELLING, split_of, words
-from .growing import Growing, thinning
-from .json_lines import (
+from ....artifacts import Log, Progress, Series
+from ....names import TELLING, split_of, words
+from ..json_lines import (
     KIND_KEYS,
     SPOILT,
     Record,
@@ -23,9 +22,10 @@ from .json_lines import (
     record_of,
     spoilt,
 )
+from ..table import BLANK, Cell, Column, is_training_log, series_of, value_of
+from .growing import Growing, thinning
 from .line_templates import Matched, Shapes, Template, filled, slots, sort_lines
 from .pieces import LARGE, made_of, pieces
-from .table import BLANK, Cell, Column, is_training_log, series_of, value_of
 
 _SENTINEL = 7_000_000_000_000_000
 _PART = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?|-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?')

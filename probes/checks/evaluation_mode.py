@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,7 @@ from ..errors import Unreadable
 from ..finding import Finding, Judgement, Measure, Table, Verdict
 from ..model.modes import Modes, Samples, always_dropping, differ, modes, samples
 from ..model.target import Target, batch, fit, load_target, wanted
+from ..model.threads import no_more_than_help
 from ..saved import statistics
 from ..series.outcome import outcome
 from ..series.places import place, written
@@ -109,16 +111,17 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
     if artifacts.target is None:
         return Finding(name, f"{title}: no target file", "could-not-check", needs=wanted(artifacts, shows, ""))
     try:
-        return measured(artifacts, load_target(artifacts.target), progress)
+        target = load_target(artifacts.target)
+        pair, model = batch(target), fit(target, artifacts.last).model
+        with no_more_than_help(target, model, pair[0]):
+            return measured(artifacts, target, model, pair, progress)
     except Unreadable as error:
         return Finding(name, title, "could-not-check", needs=wanted(artifacts, shows, str(error)))
 
 
-def measured(artifacts: Artifacts, target: Target, progress: Progress) -> Finding:
-    """The finding of a target that loads. Raises Unreadable if the person's code fails."""
+def measured(artifacts: Artifacts, target: Target, model: Any, pair: tuple[Any, Any], progress: Progress) -> Finding:
+    """The finding of a model with the last weights and its batch. Raises Unreadable if the person's code fails."""
     name, title = "evaluation-mode", "evaluation mode"
-    pair = batch(target)
-    model = fit(target, artifacts.last).model
     dropper = always_dropping(target, model, pair[0])
     if dropper is not None:
         return _dropping(dropper, bool(ON_PURPOSE.search(artifacts.code)))

@@ -42,6 +42,7 @@ from ..artifacts import Artifacts, Checkpoint, Progress
 from ..errors import Unreadable
 from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..model.target import Target, batch, fit, forward, load_target, seed, theirs, wanted
+from ..model.threads import no_more_than_help
 from ..saved import moments
 from ..series.outcome import Outcome, outcome
 
@@ -134,10 +135,11 @@ def gather(target: Target, recipe: Recipe, progress: Progress) -> list[Trial]:
     built = fit(target, None).model
     pair = batch(target)
     trials = []
-    for done, factor in enumerate(FACTORS):
-        lr = recipe.lr * factor
-        progress(done / len(FACTORS), f"lr {lr:.3g}")
-        trials.append(Trial(factor, lr, tuple(_losses(target, copy.deepcopy(built).train(), pair, recipe, lr))))
+    with no_more_than_help(target, built, pair[0]):
+        for done, factor in enumerate(FACTORS):
+            lr = recipe.lr * factor
+            progress(done / len(FACTORS), f"lr {lr:.3g}")
+            trials.append(Trial(factor, lr, tuple(_losses(target, copy.deepcopy(built).train(), pair, recipe, lr))))
     return trials
 
 

@@ -46,8 +46,8 @@ class Starved:
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
         saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
-        blind: the rule finds only some of the dead units (RMSprop; or weight decay that may lie in the gradients), so
-            few found does not mean few.
+        blind: the rule finds only some of the dead units (RMSprop; Adam with a first beta of 0; or weight decay that
+            may lie in the gradients), so few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
     """
 
@@ -214,7 +214,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
         nearly=int(nearly.sum()),
         saturated=int(stuck.sum()),
         age=float(np.median(ages)) if len(ages) else None,
-        blind=unit.unsure,
+        blind=unit.unsure or moments.betas(group)[0] <= 0,
     )
 
 

@@ -373,3 +373,11 @@ def test_a_gate_whose_outputs_no_layer_reads_has_no_relu_after_it(tmp_path):
     torch.save(model.state_dict(), tmp_path / "model.pt")
     target(tmp_path)
     assert said(discover([tmp_path])) == {}
+
+
+def test_adam_without_a_first_beta_remembers_one_step_and_is_not_called_healthy(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), lambda m: torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.0, 0.9)), steps=300)
+    found = probe(trained.artifacts)
+    assert [v.verdict for v in found.verdicts] == ["inconclusive"]
+    assert "only some of them" in found.verdicts[0].because

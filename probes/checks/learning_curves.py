@@ -18,12 +18,12 @@ Thresholds and sources
     logarithms, else inconclusive); or training accuracy >= 0.80 and 0.25 above validation. The
     criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x (q90 1.06),
     overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. An end below 2 % of ln C is suspected only: one of
-    200 samples got wrong makes such a loss. underfitting: train and validation loss both
-    within 0.95-1.2 x ln C after 5 points, unless an accuracy more than half the way from chance to 1 speaks against
-    it. divergence: loss >= 10 x its start (suspected from 1.5 x). Jumps alone are
-    no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x and six standard
-    deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that moves by less than a
-    tenth, not of a classifier: suspected.
+    200 samples got wrong makes such a loss. underfitting: train and validation loss both within 0.95-1.2 x ln C after
+    5 points, unless an accuracy more than half the way from chance to 1 speaks against it. A small fall counts neither
+    for that nor for a low rate where the run began with trained weights. divergence: loss >= 10 x its start (suspected
+    from 1.5 x). Jumps alone are no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above
+    3 x and six standard deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that
+    moves by less than a tenth, not of a classifier: suspected.
 
 Evidence
     measured: where the curves' own shape is the diagnosis (overfitting, no learning, values that are not finite).
@@ -308,7 +308,7 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if fall >= 0.6 and steady < 0.15 and known.learned:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
-    if trends.mann_kendall(finite(known.val)) > 2:  # training on would only fit more
+    if trends.mann_kendall(finite(known.val)) > 2 or known.warm:  # training on would only fit more, or was enough
         return []
     straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:

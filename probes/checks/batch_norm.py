@@ -16,9 +16,11 @@ Thresholds and sources
     were followed by no step, as when validation runs in training mode (3 of 3 runs, at 1.23): confirmed if it is the
     same (within 5 %) between every two checkpoints, else suspected. Loss scaling that skips steps stays below 1.05. r =
     0 with statistics that were never gathered: trained in evaluation mode (3 of 3), suspected, since they may be frozen
-    on purpose. Statistics of all of two or more layers within 1 % of mean 0 and variance 1 after 100 batches: hardly
-    gathered, as with a momentum near 0: batch-norm-trouble suspected. Counters of averaged copies of a model stay 0
-    while the statistics move: nothing is said.
+    on purpose. r = 0 between two checkpoints after some batches: suspected as well, unless it is fine-tuning by one of
+    two signs: scale and shift of every layer stand still too, or it had counted more batches than its optimizer steps
+    at the first checkpoint already, before this training. Statistics of all of two or more layers within 1 % of mean 0
+    and variance 1 after 100 batches: hardly gathered, as with a momentum near 0: batch-norm-trouble suspected. Counters
+    of averaged copies of a model stay 0 while the statistics move: nothing is said.
 
 Evidence
     proved: a variance below 0. measured: counts, and statistics that are still at their start. Why they are so (frozen
@@ -77,7 +79,7 @@ def run(artifacts: Artifacts, progress: Progress) -> Finding:
         return Finding("batch-norm", "batch norm: there is none", "could-not-check", needs=needs, applies=False)
     rates = between(artifacts.checkpoints)
     ratio = share(last)
-    verdicts = [v for v in (_mode(norms, rates, ratio, last), _statistics(norms)) if v]
+    verdicts = [v for v in (_mode(norms, rates, ratio, artifacts.checkpoints), _statistics(norms)) if v]
     return Finding(
         "batch-norm",
         f"{len(norms)} batch norms" + (f": {ratio:.3g} batches counted a step" if ratio is not None else ""),
@@ -120,10 +122,12 @@ def between(checkpoints: tuple[Checkpoint, ...]) -> list[float]:
     return [(b - a) / (t - s) for (a, s), (b, t) in pairwise(known) if t - s >= FEW_STEPS and b >= a]
 
 
-def _mode(norms: list[Norm], rates: list[float], ratio: float | None, last: Checkpoint) -> Verdict | None:
+def _mode(
+    norms: list[Norm], rates: list[float], ratio: float | None, checkpoints: tuple[Checkpoint, ...]
+) -> Verdict | None:
     """Training, or validation, in the wrong mode."""
     if ratio == 0 and all(n.untouched for n in norms):
-        because = f"none of {len(norms)} batch norms saw a batch in training mode in {steps(last)} steps"
+        because = f"none of {len(norms)} batch norms saw a batch in training mode in {steps(checkpoints[-1])} steps"
         because += ": trained in evaluation mode, or frozen on purpose"
         return Verdict("train-eval-mode", "suspected", "measured", because, "counters")
     if not rates:
@@ -137,11 +141,31 @@ def _mode(norms: list[Norm], rates: list[float], ratio: float | None, last: Chec
         because = f"{told}: passes in training mode without a step, as when validation runs in training mode"
         return Verdict("train-eval-mode", level, "measured", because, "counters")
     if ratio and any(r == 0 for r in rates):
-        because = "batch norm stopped counting batches while the optimizer went on: in evaluation mode since then, or "
-        return Verdict("train-eval-mode", "suspected", "measured", because + "frozen on purpose", "counters")
+        because = "batch norm stopped counting batches while the optimizer went on: "
+        if why := _fine_tuned(norms, checkpoints):
+            return Verdict("train-eval-mode", "inconclusive", "measured", f"{because}{why}", "counters")
+        because += "in evaluation mode since then, or frozen on purpose"
+        return Verdict("train-eval-mode", "suspected", "measured", because, "counters")
     if rate > SKIPPED:
         told += ": gradients are accumulated, or there are more passes than one a step"
     return Verdict("train-eval-mode", "inconclusive", "measured", told, "counters")
+
+
+def _fine_tuned(norms: list[Norm], checkpoints: tuple[Checkpoint, ...]) -> str:
+    """What speaks for batch norms that are kept as they were on purpose; "" if nothing does."""
+    first, last = checkpoints[0], checkpoints[-1]
+    own = [n.name + end for n in norms for end in (".weight", ".bias") if n.name + end in last.tensors]
+    if own and all(_extent(first, name) == _extent(last, name) for name in own):
+        return "their scale and shift stand still as well, so they are frozen as a whole, as in fine-tuning"
+    if (earlier := share(first)) is not None and earlier > SKIPPED:
+        return f"but it had counted {batches(first)} in {steps(first)} steps before, as a pretrained network has"
+    return ""
+
+
+def _extent(checkpoint: Checkpoint, name: str) -> tuple[float, float, float] | None:
+    tensor = checkpoint.tensors.get(name)
+    values = statistics.of(checkpoint).values(tensor) if tensor is not None else None
+    return (values.low, values.high, values.rms) if values is not None else None
 
 
 def _statistics(norms: list[Norm]) -> Verdict | None:

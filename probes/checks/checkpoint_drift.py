@@ -16,7 +16,8 @@ Thresholds and sources
     ones) while the run is not known to have learned; confirmed if the loss stands as well. Else it may be frozen on
     purpose and is inconclusive.
     training-loop-bug: nothing at all moved while epoch or step went on at a rate above 0; confirmed if the loss stands.
-    learning-rate-too-low: every matrix moved by less than 2 %, as fine-tuning does, too: suspected where the loss
+    learning-rate-too-low: every matrix moved by less than 2 %, as fine-tuning does, too (where a run began with trained
+    weights, by scales of normalisations beyond Adam's reach, only chance counts as standing): suspected where the loss
     stands, and confirmed if it was in a straight line (> 0.9) as well; confirmed if the learning rate had fallen
     below 1/1,000 of its start by a checkpoint before the last and the loss stands.
     checkpoint-mismatch: a move beyond Adam's bound is proof of a change outside of the optimizer (641 runs without a

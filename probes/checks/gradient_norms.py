@@ -18,7 +18,9 @@ Thresholds and sources
     not asked of nets of 3 or 4 matrices below -2) or the loss stands, and nothing is suspected of a run that learns.
     Confirmed at V < -2 with a loss that stands still (log, or chance on the batch): between -2 and -1 a net stuck for
     another reason may lie, too. A freshly built model below -2 whose run did not learn is suspected: Adam heals the
-    profile with time. Where all gradients, the head's too, have faded against their own past, the run is over.
+    profile with time. Where all gradients, the head's too, have faded against their own past, the run is over. A
+    momentum buffer that falls a thousandfold and more from one layer to the next has stopped there and fades with time
+    (0.9^350 = 1e-16), not with depth: dead units or a cut graph, inconclusive here.
     exploding: T > 10 held for 23 of 23 exploding runs and 1 of 540 others, but depends on the loss's unit, so never
     from T alone: suspected where a freshly built model has one above 10 and the log ends in NaN, confirmed
     above 1,000.
@@ -52,6 +54,7 @@ from ..finding import Curve, Finding, Judgement, Measure, Plot, Table, Verdict
 from ..model.target import Backward, backward, batch, fit, load_target, wanted
 from ..saved import moments, statistics
 from ..saved.layers import Layer, called, depth
+from ..saved.starved import FADES
 from ..series import curves
 from ..series.outcome import Outcome, finite, outcome
 
@@ -81,6 +84,8 @@ class Profile:
     partial: bool = False
     """Other matrices are not trained, or low-rank pairs stand beside them, whose halves scale each other's gradients:
     the rest is no profile over depth."""
+    buffers: bool = False
+    """They are momentum buffers, which lose a tenth a step once no gradient comes."""
 
     @property
     def drop(self) -> float | None:
@@ -98,6 +103,12 @@ class Profile:
         rho = np.log10(self.rms[:-1])
         third = max(1, len(rho) // 3)
         return len(rho) >= SHALLOW and float(np.median(rho[:third]) - np.median(rho[-third:])) < -0.5
+
+    @property
+    def stopped(self) -> str | None:
+        """The last matrix whose buffer is far below the next one's: no gradient comes to it any more."""
+        pairs = zip(self.names, self.rms, self.rms[1:], strict=False)
+        return next((n for n, here, after in reversed(list(pairs)) if self.buffers and here < FADES * after), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +196,8 @@ def by_state(checkpoint: Checkpoint | None) -> tuple[Profile | None, str]:
         return None, "no weight matrix has optimizer state that says anything of its gradient"
     trained = {p.name for p in state.parameters if p.slots}
     partial = any(layer.weight.name not in trained or LOW_RANK.search(layer.name) for layer in layers)
-    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state", over, partial), ""
+    buffers = moments.family(state) == "momentum"
+    return Profile(tuple(names), tuple(rms), math.sqrt(total), "optimizer-state", over, partial, buffers), ""
 
 
 def _rms(checkpoint: Checkpoint, layer: Layer) -> float | None:
@@ -233,6 +245,9 @@ def _vanishing(profile: Profile, seen: Seen) -> list[Verdict]:
     if drop < (VANISHED_SHALLOW if len(profile.rms) <= SHALLOW else VANISHED):
         stuck, how = _stuck(seen)
         sure = stuck and drop < VANISHED_SURELY
+        if profile.stopped:
+            because += f", but in one step, at {called(profile.stopped)}: dead units or a cut graph rather than fading"
+            return [Verdict("vanishing-gradients", "inconclusive", "measured", because, source)]
         shown = profile.fades or (drop < VANISHED_SURELY and len(profile.rms) <= SHALLOW)
         if profile.partial and not stuck:
             because += "; but not all matrices are trained, and those that are may not follow each other"

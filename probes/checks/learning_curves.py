@@ -14,14 +14,16 @@ Formula
 Thresholds and sources
     overfitting confirmed: val end >= 1.25 x minimum, minimum in the first 75 %, training loss >= 10 % lower than
     there, and a clear rise (correlation with order >= 0.5 and 80 % of later values >= 1.15 x minimum, or correlation
-    >= 0.4 and the last third >= 1.15 x the minimum); or training accuracy >= 0.80 and 0.25 above validation. The
+    >= 0.4 and the last third >= 1.15 x the minimum), of more than two standard deviations of the curve's noise (in
+    logarithms, else inconclusive); or training accuracy >= 0.80 and 0.25 above validation. The
     criteria by which some 450 public logs were labelled: healthy ones end at a median of 1.01 x (q90 1.06),
     overfitted ones at 1.36 x; healthy accuracy gaps have q90 0.13. An end below 2 % of ln C is suspected only: one of
-    200 samples got wrong makes such a loss. underfitting: train and validation loss both
-    within 0.95-1.2 x ln C after 5 points. divergence: loss >= 10 x its start (suspected from 1.5 x). Jumps alone are
-    no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above 3 x and six standard
-    deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that moves by less than a
-    tenth, not of a classifier: suspected.
+    200 samples got wrong makes such a loss. underfitting: train and validation loss both within 0.95-1.2 x ln C after
+    5 points, unless an accuracy more than half the way from chance to 1 speaks against it. A small fall counts neither
+    for that nor for a low rate where the run began with trained weights. divergence: loss >= 10 x its start (suspected
+    from 1.5 x). Jumps alone are no fault: 10 of 71 healthy logs have one above 2 x, so spikes are only suspected, above
+    3 x and six standard deviations of what such jumps are in the curve itself. unscaled-inputs: a loss above 1e6 that
+    moves by less than a tenth, not of a classifier: suspected.
 
 Evidence
     measured: where the curves' own shape is the diagnosis (overfitting, no learning, values that are not finite).
@@ -130,7 +132,7 @@ def diverges(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if known.chance and len(y) >= 3 and y[0] > 4 * known.chance and known.at_chance(series):
         because = (
             f"{series.name} starts at {y[0]:.3g}, {y[0] / known.chance:.2g} times chance (ln {known.classes} = "
-            f"{known.chance:.3g}), and then stays at chance: the first steps threw the weights off"
+            f"{known.chance:.3g}), and ends no better ({curves.ends(y)[1]:.3g}): the first steps threw the weights off"
         )
         return [Verdict("learning-rate-too-high", "suspected", "inferred", because, "curves")]
     if known.worse_than_chance:
@@ -180,7 +182,10 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     learns_on = at_best is not None and curves.ends(train)[1] <= 0.9 * at_best
     numbers = f"{known.val.name} is lowest at {place} ({after.lowest:.3g}) and ends at {after.end:.3g}"
     numbers += f", {after.ratio:.3g} times that"
-    if early and learns_on and after.clear and after.ratio >= 1.1:
+    rises = early and learns_on and after.clear and after.ratio >= 1.1
+    if rises and math.log(after.ratio) < curves.DEVIATIONS * after.noise:
+        numbers += ", no more than it jumps from point to point all along"
+    elif rises:
         start = curves.onset(val, after.best, after.lowest)
         facts["onset_epoch"] = f"{known.val.x_name} {known.val.x[np.isfinite(known.val.y)][start]:g}"
         because = f"{numbers}, while the training loss falls on from {at_best:.3g} to {curves.ends(train)[1]:.3g}"
@@ -189,9 +194,7 @@ def overfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
             because += f", but it ends no lower than knowing nothing of {known.outputs} classes would"
             level = "inconclusive"
         elif at_best is not None and at_best < _chance(known) < after.lowest / (1.3 if _unskilled(known) else 3):
-            because += (
-                "; but validation was never better than knowing nothing, so other data or another mode is likelier"
-            )
+            because += "; but validation never beat knowing nothing, so other data or another mode is likelier"
             level = "inconclusive"
         elif level == "confirmed" and known.outputs and after.end < SLIGHT * math.log(max(2, known.outputs)):
             because += "; both are small beside chance, so that a few samples make the difference"
@@ -256,14 +259,15 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if known.games or known.main is None or len(y) < 4 or curves.stays_bad(known.main.y):
         return []
     start, end = curves.ends(y)
-    if known.chance is not None and known.at_chance(known.main):
+    skills = [s for s in (known.skill(known.train_accuracy), known.skill(known.val_accuracy)) if s is not None]
+    right = max(skills, default=0.0)
+    if known.chance is not None and known.at_chance(known.main) and right <= 0.5:
         facts["chance_loss"] = f"{known.chance:.3g} (ln {known.classes})"
         both = known.train is not None and bool(known.at_chance(known.val))
         because = f"{known.main.name} ends at {end:.3g}; chance for {known.classes} classes is {known.chance:.3g}"
         because += f"; {known.val.name} ends at {curves.ends(finite(known.val))[1]:.3g}" if known.val and both else ""
-        sure = both and len(y) >= 5 and not _skilled(known)
+        sure = both and len(y) >= 5 and right <= 0.2
         return [Verdict("underfitting", "confirmed" if sure else "suspected", "measured", because, "curves")]
-    skills = [s for s in (known.skill(known.train_accuracy), known.skill(known.val_accuracy)) if s is not None]
     if known.learned and (not skills or min(skills) > 0.6):
         because = f"{known.main.name} falls from {start:.3g} to {end:.3g}"
         return [Verdict("underfitting", "ruled_out", "inferred", because, "curves")]
@@ -278,10 +282,6 @@ def underfits(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
         because += f", from {start:.3g} to {end:.3g}"
         return [Verdict("underfitting", "suspected", "inferred", because, "curves")]
     return []
-
-
-def _skilled(known: Outcome) -> bool:
-    return any((known.skill(s) or 0) > 0.2 for s in (known.train_accuracy, known.val_accuracy))
 
 
 def enormous(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
@@ -308,7 +308,7 @@ def crawls(known: Outcome, facts: dict[str, str]) -> list[Verdict]:
     if fall >= 0.6 and steady < 0.15 and known.learned:
         because = f"{known.main.name} falls by {fall:.0%}, {steady:.0%} of that in the last third of the log"
         return [Verdict("learning-rate-too-low", "ruled_out", "inferred", because, "curves")]
-    if trends.mann_kendall(finite(known.val)) > 2:  # training on would only fit more
+    if trends.mann_kendall(finite(known.val)) > 2 or known.warm:  # training on would only fit more, or was enough
         return []
     straight = steady > 0.22 and trends.mann_kendall(y) < -3 and (start - end) > 4 * curves.noise(y)
     if straight and 0.002 < fall < 0.4:

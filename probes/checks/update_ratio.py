@@ -14,7 +14,8 @@ Thresholds and sources
     since the first step then replaces the weights (suspected where only the head's size says that the loss ends at
     chance). SGD with lr / (1 - momentum) above 10 and weights above ten times
     a fresh net's (trained ones reach 8), or not finite: suspected, from one file. An update ratio above 1e-2 alone is
-    a hint (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold.
+    a hint (6 of 6, recall .21); 1e-3 is a fair centre and a bad threshold. It must exceed that of a fresh net's weights
+    as well, where those are larger: weights that decayed or were penalised away make any step look large.
 
 Evidence
     measured: Adam's step against fresh weights, with a loss that stands. inferred: the update ratio, and SGD's reach
@@ -53,11 +54,13 @@ in trained nets, 8 in published detectors)."""
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was gathered. `ratios` are by layer name, empty where the state does not hold them."""
+    """What was gathered. `ratios` are by layer name, empty where the state does not hold them; `fresh` the same against
+    the size of a fresh net's weights."""
 
     known: Outcome
     layers: tuple[Layer, ...]
     ratios: dict[str, float]
+    fresh: dict[str, float]
     rate: float | None
     peak: float | None
     adam: bool
@@ -92,12 +95,13 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
     """Read the state of the last checkpoint."""
     progress(0.0, "optimizer state")
     matrices = depth(last)
-    ratios = _last_updates(last, matrices)
+    ratios, fresh = _last_updates(last, matrices)
     rates = pace.rates(artifacts.checkpoints)
     return Seen(
         known=outcome(artifacts),
         layers=matrices,
         ratios=ratios,
+        fresh=fresh,
         rate=rates[-1] if rates and math.isfinite(rates[-1]) else None,
         peak=pace.peak(artifacts.checkpoints),
         adam=pace.is_adam(last),
@@ -105,8 +109,9 @@ def gather(artifacts: Artifacts, last: Checkpoint, progress: Progress) -> Seen:
     )
 
 
-def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> dict[str, float]:
+def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> tuple[dict[str, float], dict[str, float]]:
     ratios: dict[str, float] = {}
+    fresh: dict[str, float] = {}
     state, numbers = last.optimizer, statistics.of(last)
     for layer in matrices:
         parameter = state.of(layer.weight.name) if state else None
@@ -115,7 +120,8 @@ def _last_updates(last: Checkpoint, matrices: tuple[Layer, ...]) -> dict[str, fl
         update, size = numbers.update_norm(parameter), numbers.norm(layer.weight)
         if update is not None and math.isfinite(update) and math.isfinite(size) and size > 0:
             ratios[layer.name] = update / size
-    return ratios
+            fresh[layer.name] = update / math.sqrt(layer.weight.numel / (3 * fan_in(layer)))
+    return ratios, fresh
 
 
 def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
@@ -149,7 +155,8 @@ def too_high(seen: Seen, facts: dict[str, str]) -> list[Verdict]:
     if (blown := _blown_up(seen)) is not None:
         return [blown]
     ratio = float(np.median(list(seen.ratios.values()))) if seen.ratios else None
-    if ratio is not None and ratio > LARGE_UPDATE and known.learned is False:
+    small = ratio is not None and float(np.median(list(seen.fresh.values()))) <= LARGE_UPDATE
+    if ratio is not None and ratio > LARGE_UPDATE and not small and known.learned is False:
         because = (
             f"the last step changed the weights by {ratio:.2%} (median of {len(seen.ratios)} matrices); 0.1 % is usual"
         )

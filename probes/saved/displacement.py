@@ -73,7 +73,7 @@ def reaches(before: Checkpoint, after: Checkpoint, artifacts: Artifacts) -> list
 def bounded(before: Checkpoint, after: Checkpoint) -> bool:
     """Whether both hold the state of an Adam for which the bound may hold, few enough steps apart."""
     old, state = before.optimizer, after.optimizer
-    if old is None or state is None or not _is_torch_adam(state) or len(old.groups) != len(state.groups):
+    if old is None or state is None or not is_torch_adam(state) or len(old.groups) != len(state.groups):
         return False
     return (state.step or 0) <= (old.step or 0) + MOST_STEPS
 
@@ -90,7 +90,7 @@ def reach(first: int, last: int, lr: float, group: Group, size: float) -> float:
     return SLACK * (bound + decay * (size + bound)) + 1e-6 * size
 
 
-def _is_torch_adam(state: OptimizerState) -> bool:
+def is_torch_adam(state: OptimizerState) -> bool:
     """Others keep the same two moments and step further (LAMB, Prodigy); they lack torch's `amsgrad`."""
     named = all("amsgrad" in g and "d" not in g for g in state.groups)
     sane = all(0 <= b1 < 1 and 0 < b2 < 1 for b1, b2 in map(betas, state.groups))

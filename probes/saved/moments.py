@@ -115,8 +115,11 @@ def coherence(agree: Floats, square: Floats) -> Floats:
 
 
 def age(c: Floats, live: float, group: dict[str, Any]) -> Floats:
-    """Steps since the last gradient, from coherence: ln(live/c) / ln(b2/b1^2). Saturates near 820-900 at .9/.999."""
+    """Steps since the last gradient, from coherence: ln(live/c) / ln(b2/b1^2). Saturates near 820-900 at .9/.999; 0
+    where b1 is 0 (usual in adversarial training): such a moment remembers one step only."""
     b1, b2 = betas(group)
+    if b1 <= 0:
+        return np.zeros_like(c)
     with np.errstate(divide="ignore"):
         return np.maximum(0.0, np.log(max(live, 1e-300) / np.maximum(c, 1e-300)) / math.log(b2 / b1**2))
 

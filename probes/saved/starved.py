@@ -46,8 +46,8 @@ class Starved:
         nearly: those and the ones without gradient for about 75 steps, or by a rule of less precision.
         saturated: units without incoming gradient whose outgoing weights still learn, by far more than they do.
         age: median number of steps without gradient of the dead ones; None if unknown.
-        blind: the rule finds only some of the dead units (RMSprop; or weight decay that may lie in the gradients), so
-            few found does not mean few.
+        blind: the rule finds only some of the dead units (RMSprop; Adam with a first beta of 0; or weight decay that
+            may lie in the gradients), so few found does not mean few.
         why_not: why this layer could not be judged; "" if it was.
     """
 
@@ -214,7 +214,7 @@ def _judge(unit: _Unit, reference: float, converged: bool) -> Starved:
         nearly=int(nearly.sum()),
         saturated=int(stuck.sum()),
         age=float(np.median(ages)) if len(ages) else None,
-        blind=unit.unsure,
+        blind=unit.unsure or moments.betas(group)[0] <= 0,
     )
 
 
@@ -230,12 +230,22 @@ def _momentum(checkpoint: Checkpoint, state: OptimizerState, hidden: list[Layer]
     layers, stopped = depth(checkpoint), False
     for here, after in zip(layers[-2::-1], layers[:0:-1], strict=True):
         one = found.get(here.name)
-        whole = one is not None and one.nearly == one.units
+        whole = one is not None and one.nearly > 0 and _faint(numbers, state, here, largest)
         stopped = whole and (stopped or _size(numbers, here) <= FADES * _size(numbers, after))
         if one is not None and whole and not stopped and not one.never:
             why = "the gradients of the whole layer fade with depth, as vanishing ones do"
             found[here.name] = Starved(one.layer, one.units, why_not=why)
     return list(found.values())
+
+
+def _faint(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> bool:
+    """Whether not one unit of a layer is lively. Where some died, the others' gradients are as large as those of other
+    layers; where they fade with depth, those of all units do, and some only happen to lie below the limit first."""
+    sums, limit = numbers.of(layer.weight), SILENT / FADES**2
+    if sums is None:
+        return False
+    size = sums.square / (sums.numel / layer.units) / largest
+    return bool(((size < limit) & _beside(numbers, state, layer, largest, limit)).all())
 
 
 def _size(numbers: Statistics, layer: Layer) -> float:
@@ -268,7 +278,7 @@ def _mixed_in(state: OptimizerState, group: dict[str, Any]) -> float:
     return moments.option(group, "weight_decay", 0.0) if state.kind not in {"lion", "muon"} else 0.0
 
 
-def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float) -> Array:
+def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: float, limit: float = SILENT) -> Array:
     """Units whose bias (or the two entries of a normalisation after them) gets no gradient either.
 
     Rows alone mislead where all inputs are 0 (the layer before is dead, and this one is not), and before a
@@ -281,9 +291,9 @@ def _beside(numbers: Statistics, state: OptimizerState, layer: Layer, largest: f
             continue
         group = moments.options(state, parameter)
         if decay := _mixed_in(state, group):
-            quiet &= _decays(sums, numbers.values(tensor).rows, group, decay) | (sums.square < SILENT * largest)
+            quiet &= _decays(sums, numbers.values(tensor).rows, group, decay) | (sums.square < limit * largest)
         else:
-            quiet &= sums.square < SILENT * largest
+            quiet &= sums.square < limit * largest
     return quiet
 
 

@@ -18,6 +18,9 @@ WIDEST = 63
 MAX_PAIRS = 400
 """Theil-Sen and Mann-Kendall look at all pairs; longer curves are thinned to this many points."""
 
+DEVIATIONS = 2.0
+"""A rise of fewer standard deviations of the curve's noise than this is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rise:
@@ -31,6 +34,7 @@ class Rise:
         correlation: of the values after the minimum with their order.
         high_share: share of the later values that are at least 1.15 x the minimum.
         last_third: median of the last third of the later values / median of the points around the minimum.
+        noise: of the logarithm of the whole curve, from point to point.
     """
 
     best: int
@@ -40,6 +44,7 @@ class Rise:
     correlation: float
     high_share: float
     last_third: float
+    noise: float
 
     @property
     def clear(self) -> bool:
@@ -119,12 +124,13 @@ def rise(y: Floats) -> Rise:
     lowest, (_, end) = float(flat[best]), ends(y)
     later = y[best + 1 :]
     if len(later) < 3 or lowest <= 0:
-        return Rise(best, lowest, end, end / lowest if lowest > 0 else 1.0, 0.0, 0.0, 1.0)
+        return Rise(best, lowest, end, end / lowest if lowest > 0 else 1.0, 0.0, 0.0, 1.0, 0.0)
     order = np.arange(len(later), dtype=np.float64)
     correlation = float(np.corrcoef(order, later)[0, 1]) if np.ptp(later) > 0 else 0.0
     around = float(np.median(y[max(0, best - 2) : best + 2]))
     tail = float(np.median(later[-max(1, len(later) // 3) :]))
-    return Rise(best, lowest, end, end / lowest, correlation, float(np.mean(later >= 1.15 * lowest)), tail / around)
+    high, jumps = float(np.mean(later >= 1.15 * lowest)), noise(np.log(y)) if y.min() > 0 else 0.0
+    return Rise(best, lowest, end, end / lowest, correlation, high, tail / around, jumps)
 
 
 def onset(y: Floats, best: int, lowest: float) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..artifacts import Artifacts, Floats, Log, Series
 from ..saved import layers
+from ..saved.pretrained import pretrained
 from . import curves
 from .restarts import last_run
 
@@ -30,6 +31,7 @@ class Outcome:
     `classes` is the number of classes where the head's size and the start of the loss agree on it; `outputs` is the
     head's size, whatever it is for. `games` says that the columns are those of reinforcement learning or of adversarial
     training.
+    `warm` says that the run began with trained weights.
     `log` holds the main curve; `left_aside` are the logs with a loss of their own of which no curve was taken.
     """
 
@@ -42,6 +44,7 @@ class Outcome:
     log: Log | None = None
     outputs: int | None = None
     left_aside: tuple[Log, ...] = ()
+    warm: bool = False
 
     @property
     def main(self) -> Series | None:
@@ -88,12 +91,15 @@ class Outcome:
 
     @property
     def stuck(self) -> bool | None:
-        """Whether the run has not learned: at chance, or a fall below a tenth and no accuracy to speak of."""
+        """Whether the run has not learned: at chance, or a fall below a tenth and no accuracy to speak of. A small fall
+        alone says nothing of a run that began with trained weights."""
         if self.games or self.fall is None:
             return None
         skills = [s for s in (self.skill(self.train_accuracy), self.skill(self.val_accuracy)) if s is not None]
         if skills and max(skills) > 0.5:
             return False
+        if self.warm and not self.at_chance(self.main) and 0 <= self.fall < 0.1:
+            return None
         return bool(self.at_chance(self.main)) or self.fall < 0.1
 
     @property
@@ -108,7 +114,8 @@ class Outcome:
         end = curves.ends(finite(self.main))[1]
         if self.may_be_at_chance and self.fall > 0.5:
             return None
-        return self.fall > 0.5 and (self.chance is None or end < 0.8 * self.chance)
+        fell = self.fall > 0.5 and (self.chance is None or end < 0.8 * self.chance)
+        return None if self.warm and not fell and self.fall >= 0 else fell
 
     @property
     def may_be_at_chance(self) -> bool:
@@ -152,7 +159,8 @@ def outcome(artifacts: Artifacts) -> Outcome:
     count = _classes(artifacts, train or val, any(accuracies))
     games = any(GAMES.search(c) for c in columns)
     outputs = layers.classes(artifacts.last)
-    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside))
+    warm = pretrained(artifacts)
+    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside), warm)
 
 
 def _has_loss(log: Log) -> bool:

@@ -103,3 +103,36 @@ def test_statistics_that_hardly_take_anything_in_are_named(tmp_path, momentum, v
         norms(torch.randn(40, 16))
     torch.save(norms.state_dict(), tmp_path / "model.pt")
     assert said(tmp_path).get("batch-norm-trouble") == verdict
+
+
+def fine_tuned(folder: Path, *, affine: bool) -> None:
+    """A network that was pretrained for 200 batches, its batch norm then kept in evaluation mode for 90 steps."""
+    (x, y), model = tables(), net()
+    for _ in range(200):
+        model(x[torch.randint(0, len(x), (32,))])
+    model.eval()
+    model[1].requires_grad_(affine)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for step in range(1, 91):
+        rows = torch.randint(0, len(x), (32,))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+        optimizer.step()
+        if step % 30 == 0:
+            state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state, folder / f"step_{step}.pt")
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_pretrained_statistics_that_are_kept_on_purpose_are_no_forgotten_mode(tmp_path, affine):
+    fine_tuned(tmp_path, affine=affine)
+    assert said(tmp_path)["train-eval-mode"] == "inconclusive"
+
+
+def test_a_layer_frozen_as_a_whole_is_no_forgotten_mode_without_earlier_batches_either(tmp_path):
+    fine_tuned(tmp_path, affine=False)
+    for file in tmp_path.glob("*.pt"):
+        state = torch.load(file)
+        state["model"]["1.num_batches_tracked"] -= 190
+        torch.save(state, file)
+    assert said(tmp_path)["train-eval-mode"] == "inconclusive"

@@ -373,3 +373,23 @@ def test_a_gate_whose_outputs_no_layer_reads_has_no_relu_after_it(tmp_path):
     torch.save(model.state_dict(), tmp_path / "model.pt")
     target(tmp_path)
     assert said(discover([tmp_path])) == {}
+
+
+def test_adam_without_a_first_beta_remembers_one_step_and_is_not_called_healthy(train):
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(), lambda m: torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.0, 0.9)), steps=300)
+    found = probe(trained.artifacts)
+    assert [v.verdict for v in found.verdicts] == ["inconclusive"]
+    assert "only some of them" in found.verdicts[0].because
+
+
+def test_a_layer_at_the_edge_of_what_vanishes_has_no_dead_units(train):
+    """Twelve tanh layers drawn far too small: somewhere on the way down a part of a layer's units passes the limit."""
+    torch.manual_seed(0)
+    model = mlp(width=48, depth=12, act=nn.Tanh)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0, 0.03)
+            nn.init.zeros_(layer.bias)
+    trained: Trained = train(model, lambda m: torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9), steps=300)
+    assert "suspected" not in said(trained.artifacts).values()

@@ -164,3 +164,19 @@ def test_the_halves_of_low_rank_pairs_are_no_profile_over_depth(train):
     profile = by_state(run_.artifacts.last)[0]
     assert profile is not None and profile.partial
     assert "suspected" not in said(probe(run_.folder), "vanishing-gradients").values()
+
+
+def test_a_layer_that_died_is_no_gradient_that_fades_with_depth(train):
+    """Once the second layer is dead nothing comes through it nor to layer 4: old ones are left in the buffers."""
+
+    def kill(step: int, model: nn.Module) -> None:
+        if step == 20:
+            with torch.no_grad():
+                model[2].bias.fill_(-1000.0)
+
+    torch.manual_seed(0)
+    trained: Trained = train(mlp(depth=4), momentum, steps=300, before_step=kill)
+    found = probe(trained.folder)
+    assert said(found, "vanishing-gradients") == {"optimizer-state": "inconclusive"}
+    assert float(found.facts["gradient_ratio"]) < 1e-6
+    assert "in one step, at layer 4" in found.verdicts[0].because

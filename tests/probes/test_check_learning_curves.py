@@ -202,3 +202,20 @@ def test_training_on_is_not_advised_where_it_only_makes_validation_worse():
     slow, worse = np.linspace(1.61, 1.38, 30), np.linspace(1.61, 1.68, 30)
     assert "learning-rate-too-low" in alarms(judged(train_loss=slow))
     assert "learning-rate-too-low" not in alarms(judged(train_loss=slow, val_loss=worse))
+
+
+def test_a_rise_within_the_jumps_of_a_noisy_validation_loss_is_not_overfitting():
+    """Losses of sampled pairs double and halve from one epoch to the next, at the end as everywhere."""
+    val = np.array([0.145, 0.122, 0.061, 0.054, 0.056, 0.031, 0.044, 0.022, 0.024, 0.016, 0.033, 0.032])
+    verdicts = judged(train_loss=np.geomspace(0.27, 0.014, 12), val_loss=val)
+    assert alarms(verdicts) == {}
+    assert verdicts["overfitting"] == "inconclusive"
+    smooth = np.concatenate([np.geomspace(0.145, 0.022, 8), np.geomspace(0.024, 0.034, 4)])
+    assert alarms(judged(train_loss=np.geomspace(0.27, 0.014, 12), val_loss=smooth)) == {"overfitting": "confirmed"}
+
+
+def test_a_large_loss_of_a_net_that_is_mostly_right_is_not_called_knowing_nothing(tmp_path):
+    loss = np.append(np.geomspace(2.4, 2.1, 10), [2.0, 2.05])
+    csv(tmp_path, epoch=np.arange(1, 13), train_loss=loss, val_loss=loss + 0.1, val_acc=np.linspace(0.5, 0.93, 12))
+    head(tmp_path, 8)
+    assert "underfitting" not in [d for d, v in said(look(run, tmp_path)) if v in {"confirmed", "suspected"}]

@@ -68,3 +68,44 @@ def test_an_accuracy_that_never_changes_while_the_loss_moves_is_one_answer_for_a
 def test_without_an_accuracy_there_is_nothing_to_hold_the_level_against(tmp_path):
     csv(tmp_path, epoch=EPOCHS, train_loss=np.full(12, 1.46))
     assert look(run, tmp_path).status == "could-not-check"
+
+
+def raw_scores(target: torch.Tensor, loss) -> tuple[list[float], list[float]]:
+    """The losses and accuracies of a small net whose scores go into a loss that expects something else."""
+    torch.manual_seed(0)
+    x = torch.randn(400, 8)
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer, losses, right = torch.optim.Adam(model.parameters(), 0.01), [], []
+    for _ in EPOCHS:
+        for _ in range(30):
+            value = loss(model(x), target)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        losses.append(value.item())
+        right.append((model(x).argmax(1) == target).float().mean().item())
+    return losses, right
+
+
+def test_a_classifiers_loss_that_falls_below_zero_without_bound_got_raw_scores(tmp_path):
+    losses, right = raw_scores(torch.randint(0, 4, (400,)), nn.functional.nll_loss)
+    csv(tmp_path, epoch=EPOCHS, train_loss=losses, train_acc=right)
+    head(tmp_path, 4)
+    found = look(run, tmp_path)
+    assert said(found) == [("loss-output-mismatch", "suspected")]
+    assert "raw scores" in found.verdicts[0].because
+
+
+@pytest.mark.parametrize(
+    ("loss", "accuracy"),
+    [
+        (-3.0 * np.log(EPOCHS), np.full(12, 0.3)),  # a density that sharpens: slower and slower
+        (-np.linspace(0.1, 0.98, 12), np.full(12, 0.3)),  # a similarity
+        (-20.0 * EPOCHS, np.linspace(0.3, 0.9, 12)),  # the answers get right
+        (np.linspace(1.4, 0.1, 12), np.full(12, 0.3)),
+    ],
+)
+def test_other_negative_losses_are_left_alone(tmp_path, loss, accuracy):
+    csv(tmp_path, epoch=EPOCHS, train_loss=loss, train_acc=accuracy + 0.01 * np.sin(EPOCHS))
+    head(tmp_path, 4)
+    assert said(look(run, tmp_path)) == []

@@ -84,3 +84,24 @@ def test_a_loss_that_blew_up_at_first_and_ends_at_the_heads_chance_is_no_success
     (verdict,) = probe(trained.folder).verdicts
     assert (verdict.diagnosis, verdict.verdict) == ("learning-rate-too-high", "suspected")
     assert "knowing nothing of 4 classes" in verdict.because
+
+
+def test_weights_that_were_penalised_away_make_no_step_too_large(tmp_path):
+    """An L1 term in the loss leaves weights as small as one step: the last step doubles them, and is still tiny."""
+    torch.manual_seed(0)
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    x, y = torch.randn(64, 16), torch.randint(0, 4, (64,))
+    rows = ["epoch,train_loss,val_loss,val_acc"]
+    for step in range(600):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        (loss + sum(p.abs().sum() for p in model.parameters())).backward()
+        optimizer.step()
+        if step % 50 == 49:
+            rows.append(f"{step // 50 + 1},1.386,{loss.item():.4f},0.25")
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
+    found = probe(tmp_path)
+    assert float(found.facts["update_ratio"]) > 0.01
+    assert said(found) == {}

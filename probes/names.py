@@ -132,6 +132,10 @@ _GRAD_NORM = {
     ("gradnorm",),
     ("grad", "norm", "total"),
     ("total", "grad", "norm"),
+    ("optim", "total", "grad", "norm"),
+    ("global", "grad", "norm"),
+    ("l2", "norm", "grad", "global"),
+    ("g", "norm"),
 }
 _REWARD = {
     ("reward",),
@@ -178,7 +182,11 @@ _SYSTEM = frozenset(
         "minutes",
     ]
 )
-_GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/(?:pg|group)|lr_)(\d+)$", re.I)
+_GROUP = re.compile(r"^(?:train[ /_])?(?:x/lr|lr/pg|lr/group|lr-\w+/(?:pg|group)|lr_|optim0_lr)(\d+)$", re.I)
+_SPENT = re.compile(r"\b(?:batch|reader|data|iter|time)_cost$", re.I)
+"""Seconds, as Paddle calls them."""
+_OF_EPISODES = frozenset(["episode", "episodic", "undiscounted", "cumulative", "total", "per", "sum", *_FILLER])
+"""What is said of a reward that is the sum over an episode."""
 
 _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
@@ -271,6 +279,8 @@ def canonical(raw: str, split: str | None = None) -> str:
     if raw.strip() in _LLM_C:
         return _LLM_C[raw.strip()]
     said = split_of(raw)
+    if _SPENT.search(raw.strip()):
+        return f"{said}/time" if said else "sys/time"
     found = words(raw)
     if len(found) > 1 and found[0] in ("step", "batch"):  # step_loss, as loss_step
         found = (*found[1:], found[0])
@@ -301,6 +311,8 @@ def _metric(rest: list[str]) -> str | None:
     ):
         if full in known or bare in known:
             return name
+    if len(full) > 1 and [w for w in full if w not in _OF_EPISODES] in (["reward"], ["return"]):
+        return "rollout/reward"
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"

@@ -135,6 +135,7 @@ class _Collector:
         self.context: Line | None = None
         self.since = 0
         self.standing: str | None = None
+        self.tested = _size_of_test(lines)
         self.last_split: str | None = None
 
     def curves(self) -> list[_Curve]:
@@ -174,7 +175,10 @@ class _Collector:
             self.standing = None
         if line.closing:
             line.values = [(label, split or self.last_split, value) for label, split, value in line.values]
-        self.last_split = line.split or self.last_split
+        if line.split or (line.epoch is not None and not line.closing):
+            self.last_split = line.split
+        if self.tested is not None and line.bar and line.size == self.tested and line.split is None:
+            line.values = [(label, split or "test", value) for label, split, value in line.values]
         if self.standing is not None and line.split is None:
             line.values = [(label, split or self.standing, value) for label, split, value in line.values]
             line.bar |= line.part is not None
@@ -233,6 +237,13 @@ def _before(x: float | None) -> float | None:
 def _shape(line: Line) -> tuple[str, ...]:
     """The labels of a line: what stays when a loop prints it again."""
     return tuple(label for label, _, _ in line.values)
+
+
+def _size_of_test(lines: list[Line]) -> float | None:
+    """The smaller number of samples, where two bars that name no split take turns: training, then the test."""
+    sizes = [line.size for line in lines if line.bar and line.size is not None and line.split is None]
+    turns = len(sizes) > 3 and all(a != b for a, b in pairwise(sizes[:-1]))
+    return sizes[1] if turns and len(set(sizes[:-1])) == 2 and sizes[1] < sizes[0] else None
 
 
 def _is_result(line: Line) -> bool:

@@ -26,6 +26,8 @@ _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
 _BAR_STATE = re.compile(r"\|[^|]*\|\s*(\d{1,18})/(\d{1,18}) \[[^\]/]*/\w{1,9}, ([^\]=]*=[^\]]*)\]")
+_PERCENT_STATE = re.compile(r"^\W{0,9}progress:? {0,9}(\d{1,3}(?:\.\d{1,9})?) ?(%) +([a-z].*)", re.I)
+"""fastText counts in percent of the run."""
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
 _COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
@@ -56,6 +58,20 @@ _REWRITES = tuple(
             r"(?:^|(?<=[|\]]))\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])",
             r"iteration \1: ",
         ),  # boosting
+        ("n/a", r"\b[A-Za-z_][\w ]{0,30}[:=] {0,3}n/a\b", ", "),
+        (">=", r"<([a-z_]\w{0,30})>=", r"\1="),  # SageMaker
+        ("Progress on:", r"\bProgress on:\S{1,40} ([\d.]{1,12})it/\S+", r"step \1, "),
+        ("Progress on:", r"\bProgress on:\S{1,40} ([\d.]{1,12})kit/\S+", r"step \1e3, "),
+        ("#", r"\b(epoch|iteration|iter|step|episode|batch) ?# ?(?=\d)", r"\1 "),
+        (" of ", r"\b(?:beginning|start|end|begin) of (?=epoch|iter|step|episode)", ""),
+        ("tarting ", r"\bstarting (?=(?:epoch|iteration|step|episode)\b)", ""),
+        ("postfix:", r"\bpostfix:", ", "),
+        ("ScoreIter", r"\bscore at iteration\b", "loss at iteration"),  # DL4J
+        (
+            "loss ",
+            r"(?:^|(?<=\s))((?:train|training|valid|validation|val|eval|test) loss) (\d{1,12}):? +(?=[-+]?\d+\.\d|nan)",
+            r"iteration \2 \1 ",
+        ),
         ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
         ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
         ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
@@ -66,6 +82,7 @@ _REWRITES = tuple(
         ("Saving dict", r"\bSaving dict for global step (\d+): ", r"eval global step \1, "),  # TensorFlow's Estimator
         (
             "rain",
+            r"(?<!loss )(?<!acc )(?<!accuracy )"
             rf"\b(train(?:ing)?|trn)\s*[:=]\s*({_NUMBER})\W+({_SAID})\s*[:=]\s*(?={_NUMBER})",
             r"\1 score: \2, \3 score: ",
         ),
@@ -148,17 +165,17 @@ def bar_lines(text: str) -> list[str]:
 
     For logs that are nothing but such a bar; empty where several run, since which counts what is not known then.
     """
-    said: dict[int, str] = {}
-    totals, last = set[str](), -1
+    said: dict[float, str] = {}
+    totals, last = set[str](), -1.0
     for line in text.replace("\r", "\n").split("\n"):
-        if len(line) > LONGEST or not (state := _BAR_STATE.search(line)):
+        if len(line) > LONGEST or not (state := _BAR_STATE.search(line) or _PERCENT_STATE.search(line)):
             continue
-        step = int(state[1])
+        step = float(state[1])
         if step < last or "epoch" in line[: state.start()].lower():  # a bar anew, or one of many
             return []
         totals.add(state[2])
         said[step], last = state[3], step
-    return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
+    return [f"step {step:.15g}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
 
 
 def _last_states(line: str) -> list[str]:

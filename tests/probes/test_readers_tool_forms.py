@@ -15,8 +15,8 @@ def lines(form: str) -> str:
     return "".join(form.format(e=e, a=LOSS[e], b=OTHER[e], c=SCORE[e], n=(e + 1) * 10) for e in range(3))
 
 
-def read(folder, text: str) -> dict[str, list[float]]:
-    (folder / "train.log").write_text(text, encoding="utf-8")
+def read(folder, text: str, encoding: str = "utf-8") -> dict[str, list[float]]:
+    (folder / "train.log").write_text(text, encoding=encoding)
     return {s.name: s.y.tolist() for log in discover([folder / "train.log"]).logs for s in log.series}
 
 
@@ -91,6 +91,27 @@ FORMS = {
         lines("Epoch: {e}/3, step 50/50 completed (loss: {a}): 100%|███| 50/50 [00:10<00:00,  1.1s/it]\n"),
         {"train/loss": LOSS},
     ),
+    "losses in a list, and what an epoch cost": (
+        lines("INFO Train Epoch: {e} [50%]\nINFO Losses: [2.{e}, 8.1, 20.1], step: {n}, lr: 0.01, reference_loss: 33\n"
+              "INFO ====> Epoch: {e}, cost 50.12 s\n"),
+        {"lr": [0.01] * 3},
+    ),
+    "meters of nothing but time": (
+        lines("Epoch: [{e}/3][10/20] Data 0.01 (0.02) Batch 0.5 (0.6) Loss {a} Accuracy 0.5\n"
+              "Epoch: [{e}/3][20/20] Data 0.01 (0.02) Batch 0.5 (0.6) Loss {b} Accuracy 0.6\n"),
+        {"train/loss": [2.44, 2.51, 1.32, 1.63, 0.75, 1.1], "train/accuracy": [0.5, 0.6] * 3},
+    ),
+    "the test of the epoch that was loaded": (
+        lines("epoch: {e} - train loss: {a} - valid loss: {b}\n")
+        + "Epoch loaded: 1 - test loss: 1.55, test CER: 20.1\n",
+        {**LOSSES, "test/loss": [1.55]},
+    ),
+    "a bar of the last batch beside the means": (
+        lines("Epoch {e}/3: 100%|###| 9/9 [00:05<00:00, 20.1it/s, loss=0.5{e}]\n"
+              "Epoch {e}: train_loss={a}, val_loss={b}\n"),
+        LOSSES,
+    ),
+    "Turkish": (lines("Epoch {e}/3 | Eğitim Kaybı: {a} | Doğrulama Kaybı: {b}\n"), LOSSES),
 }  # fmt: skip
 
 
@@ -105,6 +126,23 @@ def test_its_curves_are_read(tmp_path, name) -> None:
 def test_bars_of_one_data_set_are_not_told_apart(tmp_path) -> None:
     text = lines("Epoch: {e}\n [=====>]  Step: 20ms | Loss: {a} | Acc: {c}% (190/1000)\b\b\b 9/9 \n")
     assert read(tmp_path, text)["train/loss"] == LOSS
+
+
+@pytest.mark.parametrize(
+    ("form", "encoding"),
+    [
+        ("에폭 {e}/3 | 훈련 손실: {a} | 검증 손실: {b} | 소요 시간: 12초\n", "cp949"),
+        ("エポック {e}/3: 学習損失={a} 検証損失={b} 時間=10秒\n", "cp932"),
+        ("第 {e} 輪 訓練損失: {a} 驗證損失: {b} 耗時: 12 秒\n", "cp950"),
+        ("第 {e} 轮 训练损失: {a} 验证损失: {b} 耗时: 12 秒\n", "gb18030"),
+        ("Эпоха {e} из 3. Ошибка на обучении: {a}, ошибка на валидации: {b}\n", "cp1251"),
+        ("Époque {e}/3 — perte : {a} — perte de validation : {b}\n", "cp1252"),
+        ("Epoche {e}/3 - Trainingsverlust: {a}, Validierungsverlust: {b} (für läufige Größe)\n", "latin-1"),
+    ],
+)
+def test_the_encodings_of_windows(tmp_path, form, encoding) -> None:
+    found = read(tmp_path, lines(form), encoding)
+    assert {key: found.get(key) for key in LOSSES} == LOSSES
 
 
 @pytest.mark.parametrize(

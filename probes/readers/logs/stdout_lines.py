@@ -65,6 +65,7 @@ _UNITS = frozenset(
         "px",
     ]
 )
+_DURATION = re.compile(r" ?(?:ms|s|secs?|seconds|min)\b(?! ?[:=\d])")
 _SECONDS = frozenset(["s", "ms", "sec", "secs", "seconds", "m", "min", "h"])
 _HARD = re.compile(r"[,|;\t{}<>\]]|\s-+\s|\s{2,}|:\s|:$|\.\s|·|→|—")
 _CODE = re.compile(
@@ -172,6 +173,8 @@ def parse_line(raw: str) -> Line | None:
     line = Line(bar=bar, template=re.sub(r"\d+", "#", text)[:80])
     _scan(line, text, matches)
     line.inner |= line.part is not None
+    if not any(telling(label) for label in line.means):
+        line.means = {}  # of the time that it took
     if averaged := _AVERAGED.match(text):
         line.values = [(label, split, line.means[label]) for label, split, _ in line.values if label in line.means]
         line.means = {}
@@ -260,12 +263,14 @@ def _store(
     said = split_of(between)
     if said is not None and (match[2] or "").rstrip("/") in _SECONDS and not set(words(label)) - SPLIT_WORDS:
         return None  # "train 2.1s": how long that took
+    bracketed = between.rstrip().endswith("[")
     before = line.split
     if said is not None:
         line.split = "val" if re.search(r"test net output", between, re.I) else said
+    if _is_loss(label) and (_DURATION.match(text, match.end(1)) or (bracketed and text[match.end() :][:1] == ",")):
+        return None  # "cost 50.1 s"; "losses: [2.1, 3.4]", whichever these are
     value = _value(match)
     kind = _axis(at[2] if (at := _AT.match(label)) else label)
-    bracketed = between.rstrip().endswith("[")
     if kind == "epoch" and line.epoch is None:
         line.epoch = value
         line.of_total = total is not None
@@ -306,6 +311,10 @@ def telling(label: str) -> bool:
     """Whether a label is one of a training curve."""
     found = words(label)
     return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
+
+
+def _is_loss(label: str) -> bool:
+    return "loss" in words(label)
 
 
 @lru_cache(4096)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...artifacts import Log, Series
-from ...names import CORE, canonical, words
+from ...names import CORE, canonical, split_of, words
 from .bare_splits import losses_among
 from .printed_records import blocks, catboost, darknet, dicts
 from .printed_splits import printed_splits
@@ -300,6 +300,12 @@ def _tell_apart(series: list[Series], curves: list[_Curve]) -> list[Series]:
         return series
     beside = {c.label for c in curves if "val/loss" in c.peers}
     longest = max(training, key=lambda s: len(s.y))
+    said = [split_of(s.column) == "train" for s in training]
+    if len({len(s.y) for s in training}) == 1 and any(said) and not all(said):  # the bar's last, and the epoch's mean
+        columns = [s.column for s, train in zip(training, said, strict=True) if not train]
+        return [
+            replace(s, name="train/loss_step") if s.name == "train/loss" and s.column in columns else s for s in series
+        ]
     return [
         replace(s, name="train/loss_eval") if s.name == "train/loss" and s is not longest and s.column in beside else s
         for s in series

@@ -64,6 +64,7 @@ _REWRITES = tuple(
         ("Progress on:", r"\bProgress on:\S{1,40} ([\d.]{1,12})kit/\S+", r"step \1e3, "),
         ("#", r"\b(epoch|iteration|iter|step|episode|batch) ?# ?(?=\d)", r"\1 "),
         (" of ", r"\b(?:beginning|start|end|begin) of (?=epoch|iter|step|episode)", ""),
+        ("poch loaded", r"\bepoch loaded: \d{1,9} - ", ""),  # SpeechBrain
         ("tarting ", r"\bstarting (?=(?:epoch|iteration|step|episode)\b)", ""),
         ("postfix:", r"\bpostfix:", ", "),
         ("ScoreIter", r"\bscore at iteration\b", "loss at iteration"),  # DL4J
@@ -73,7 +74,7 @@ _REWRITES = tuple(
             r"iteration \2 \1 ",
         ),
         ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
-        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
+        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|輪|个?\s?epoch|回|エポック)", r"epoch \1 "),
         ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
         ("[", r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]", r"\1\2"),
         ("epoch:", r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:", r"epoch \1 \2, batch \3, "),  # ESPnet

@@ -83,6 +83,7 @@ _LOSS = {
     ("loss", "value"),
     ("xent",),
     ("lm", "loss"),
+    ("running", "loss"),
 }
 _ACCURACY = {
     ("accuracy",),

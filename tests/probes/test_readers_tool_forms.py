@@ -123,6 +123,10 @@ def test_its_curves_are_read(tmp_path, name) -> None:
     assert not [key for key in found if key.endswith(("/loss", "/accuracy", "reward")) and key not in wanted]
 
 
+def test_how_long_a_step_took_is_no_accuracy(tmp_path) -> None:
+    assert read(tmp_path, "".join(f"  ok step {i} computes accuracy ({i} ms)\n" for i in range(20))) == {}
+
+
 def test_bars_of_one_data_set_are_not_told_apart(tmp_path) -> None:
     text = lines("Epoch: {e}\n [=====>]  Step: 20ms | Loss: {a} | Acc: {c}% (190/1000)\b\b\b 9/9 \n")
     assert read(tmp_path, text)["train/loss"] == LOSS
@@ -158,6 +162,7 @@ def test_the_encodings_of_windows(tmp_path, form, encoding) -> None:
         ("eval episode return", "val/reward"),
         ("reader_cost", "sys/time"),
         ("total cost", "train/loss"),
+        ("Running Loss", "train/loss"),
         ("reward model", "reward_model"),
     ],
 )

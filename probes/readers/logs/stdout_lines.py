@@ -267,7 +267,8 @@ def _store(
     before = line.split
     if said is not None:
         line.split = "val" if re.search(r"test net output", between, re.I) else said
-    if _is_loss(label) and (_DURATION.match(text, match.end(1)) or (bracketed and text[match.end() :][:1] == ",")):
+    listed = bracketed and text[match.end() :][:1] == "," and "loss" in words(label)
+    if listed or (telling(label) and _DURATION.match(text, match.end(1))):
         return None  # "cost 50.1 s"; "losses: [2.1, 3.4]", whichever these are
     value = _value(match)
     kind = _axis(at[2] if (at := _AT.match(label)) else label)
@@ -311,10 +312,6 @@ def telling(label: str) -> bool:
     """Whether a label is one of a training curve."""
     found = words(label)
     return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
-
-
-def _is_loss(label: str) -> bool:
-    return "loss" in words(label)
 
 
 @lru_cache(4096)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from probes.discover import discover
 from probes.names import canonical
+from probes.readers.logs.stdout_lines import parse_line
+from probes.readers.logs.stdout_text import tidy
 
 LOSS, OTHER, SCORE = [2.44, 1.32, 0.75], [2.51, 1.63, 1.10], [19.0, 43.3, 67.6]
 
@@ -112,6 +116,13 @@ FORMS = {
         LOSSES,
     ),
     "Turkish": (lines("Epoch {e}/3 | Eğitim Kaybı: {a} | Doğrulama Kaybı: {b}\n"), LOSSES),
+    "the classes' row of an image classifier": (
+        lines("   Epoch    GPU_mem     loss  Instances     Size\n"
+              "   {e}/3       1.2G     {a}         16      224: 100%|██████████| 9/9 [00:05<00:00,  9.5it/s]\n"
+              "             classes   top1_acc   top5_acc: 100%|██████████| 2/2 [00:01<00:00,  9.1it/s]\n"
+              "                 all      0.{n}       0.9\n"),
+        {"train/loss": LOSS, "val/accuracy": [0.1, 0.2, 0.3]},
+    ),
 }  # fmt: skip
 
 
@@ -121,6 +132,14 @@ def test_its_curves_are_read(tmp_path, name) -> None:
     found = read(tmp_path, text)
     assert {key: found.get(key) for key in wanted} == wanted
     assert not [key for key in found if key.endswith(("/loss", "/accuracy", "reward")) and key not in wanted]
+
+
+@pytest.mark.parametrize("what", ["(", "train/", "n/a a:", "a_cost", "1it [1", "train loss 1 "])
+def test_a_long_line_of_one_thing_is_read_in_no_time(what) -> None:
+    line = ("epoch 1 n/a / loss " + what * 4900)[:4900]
+    start = time.process_time()
+    parse_line(tidy(line))
+    assert time.process_time() - start < 0.3
 
 
 def test_how_long_a_step_took_is_no_accuracy(tmp_path) -> None:

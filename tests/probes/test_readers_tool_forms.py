@@ -123,6 +123,17 @@ FORMS = {
               "                 all      0.{n}       0.9\n"),
         {"train/loss": LOSS, "val/accuracy": [0.1, 0.2, 0.3]},
     ),
+    "t and v": (lines("Ep {e}/3 | t_loss {a} | v_loss {b} | v_acc {c}\n"), {**LOSSES, "val/accuracy": SCORE}),
+    "E for epoch": (lines("E00{e} trn_loss={a} val_loss={b}\n"), LOSSES),
+    "a bar that is called by its loss": (
+        "".join(f"\rloss: {y}: {30 * i}%|###   | {i}/3 [00:01<00:02,  1.1it/s]" for i, y in enumerate(LOSS, 1)) + "\n",
+        {"train/loss": LOSS},
+    ),
+    "splits in brackets": (
+        lines("--- Epoch {e} ---\n[train]\n  loss: {a}  acc: {c}\n[val]\n  loss: {b}  acc: 1{e}\n"),
+        {**LOSSES, "train/accuracy": SCORE, "val/accuracy": [10.0, 11.0, 12.0]},
+    ),
+    "a counter and a time": (lines("[0{e}/03] 1m 12s | train loss ⬇ {a} | valid loss ⬇ {b}\n"), LOSSES),
 }  # fmt: skip
 
 
@@ -144,6 +155,15 @@ def test_a_long_line_of_one_thing_is_read_in_no_time(what) -> None:
 
 def test_how_long_a_step_took_is_no_accuracy(tmp_path) -> None:
     assert read(tmp_path, "".join(f"  ok step {i} computes accuracy ({i} ms)\n" for i in range(20))) == {}
+
+
+def test_losses_of_a_policy_and_a_value_are_no_splits(tmp_path) -> None:
+    assert "val/loss" not in read(tmp_path, lines("Epoch {e} | t_loss {a} | v_loss {b} | p_loss 0.1{e}\n"))
+
+
+def test_rows_whose_settings_differ_are_trials(tmp_path) -> None:
+    rows = "".join(f"0.00{i},{32 * i},0.8{i},0.{9 - i}\n" for i in range(1, 9))
+    assert read(tmp_path, "lr,batch_size,val_acc,val_loss\n" + rows) == {}
 
 
 def test_bars_of_one_data_set_are_not_told_apart(tmp_path) -> None:

@@ -133,6 +133,7 @@ class Line:
 
 _SETTING = re.compile(r"^\s*[A-Z_]+:?\s*$")
 _TRAINING = re.compile(r"^\W*train(?:ing)?(?: (?:set|phase|metrics|results))?\W*$", re.I)
+_VALIDATING = re.compile(r"^\W*(?:val|valid|dev)(?: (?:set|phase|metrics|results))?\W*$", re.I)
 _PHASE = re.compile(
     r"^\W*(?:(?:start(?:ing|ed)?|running)\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I
 )
@@ -149,6 +150,8 @@ def phase(raw: str, repeats: bool = False) -> str | None:
         return None
     if repeats and _TRAINING.match(raw):
         return "train"
+    if repeats and _VALIDATING.match(raw):
+        return "val"
     if not _PHASE.match(raw) and not _BANNER.match(raw):
         return None
     return "test" if "test" in raw.lower() else "val"
@@ -311,6 +314,8 @@ def _store(
 def telling(label: str) -> bool:
     """Whether a label is one of a training curve."""
     found = words(label)
+    if found[-1:] in (("count",), ("counts",)):
+        return False
     return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
 
 

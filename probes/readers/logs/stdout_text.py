@@ -13,7 +13,7 @@ LONGEST = 5000
 """Characters of a line that may be one of a training loop; longer ones are data."""
 _WRAPPERS = ("log", "message", "msg", "textPayload")
 """Keys of a printed line in the records of Docker, Kubernetes and collectors of logs."""
-_SHORT_SIGNS = ("_tr", "tr_", "tr:", "tr=", "tr ")
+_SHORT_SIGNS = (" v_", "_tr", "tr_", "tr:", "tr=", "tr ")
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
@@ -26,10 +26,14 @@ _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
 _BAR_STATE = re.compile(r"\|[^|]*\|\s*(\d{1,18})/(\d{1,18}) \[[^\]/]*/\w{1,9}, ([^\]=]*=[^\]]*)\]")
+_NAMED_BAR = re.compile(
+    r"^\s{0,9}([a-z][\w ]{0,30}): ?([-+.\de]{1,20}): {0,4}\d{1,3}%\|[^|]{0,200}\| {0,9}(\d{1,18})/(\d{1,18}) \[.*", re.I
+)
+"""A bar that is called by the value of the loss."""
 _PERCENT_STATE = re.compile(r"^\W{0,9}progress:? {0,9}(\d{1,3}(?:\.\d{1,9})?) ?(%) +([a-z].*)", re.I)
 """fastText counts in percent of the run."""
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
-_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
+_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?:(?=[A-Za-z])|(?<=\d\] )(?=\d+m ))")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
 _NAMES = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _PREFIXES = tuple(
@@ -65,6 +69,7 @@ _REWRITES = tuple(
         ("#", r"\b(epoch|iteration|iter|step|episode|batch) ?# ?(?=\d)", r"\1 "),
         (" of ", r"\b(?:beginning|start|end|begin) of (?=epoch|iter|step|episode)", ""),
         ("poch loaded", r"\bepoch loaded: \d{1,9} - ", ""),  # SpeechBrain
+        ("E", r"^\W{0,3}E(\d{1,5})\b(?! ?\d\d:\d\d)[ :|]", r"epoch \1 "),
         ("tarting ", r"\bstarting (?=(?:epoch|iteration|step|episode)\b)", ""),
         ("postfix:", r"\bpostfix:", ", "),
         ("ScoreIter", r"\bscore at iteration\b", "loss at iteration"),  # DL4J
@@ -169,6 +174,8 @@ def bar_lines(text: str) -> list[str]:
     said: dict[float, str] = {}
     totals, last = set[str](), -1.0
     for line in text.replace("\r", "\n").split("\n"):
+        if len(line) <= LONGEST and "%" in line:
+            line = _NAMED_BAR.sub(r"| |\3/\4 [0/it, \1=\2]", line)
         if len(line) > LONGEST or not (state := _BAR_STATE.search(line) or _PERCENT_STATE.search(line)):
             continue
         step = float(state[1])

@@ -83,6 +83,7 @@ _LOSS = {
     ("loss", "value"),
     ("xent",),
     ("lm", "loss"),
+    ("running", "loss"),
 }
 _ACCURACY = {
     ("accuracy",),
@@ -132,6 +133,10 @@ _GRAD_NORM = {
     ("gradnorm",),
     ("grad", "norm", "total"),
     ("total", "grad", "norm"),
+    ("optim", "total", "grad", "norm"),
+    ("global", "grad", "norm"),
+    ("l2", "norm", "grad", "global"),
+    ("g", "norm"),
 }
 _REWARD = {
     ("reward",),
@@ -178,7 +183,11 @@ _SYSTEM = frozenset(
         "minutes",
     ]
 )
-_GROUP = re.compile(r"^(?:x/lr|lr/pg|lr/group|lr-\w+/(?:pg|group)|lr_)(\d+)$", re.I)
+_GROUP = re.compile(r"^(?:train[ /_])?(?:x/lr|lr/pg|lr/group|lr-\w+/(?:pg|group)|lr_|optim0_lr)(\d+)$", re.I)
+_SPENT = re.compile(r"\b(?:batch|reader|data|iter|time)_cost$", re.I)
+"""Seconds, as Paddle calls them."""
+_OF_EPISODES = frozenset(["episode", "episodic", "undiscounted", "cumulative", "total", "per", "sum", *_FILLER])
+"""What is said of a reward that is the sum over an episode."""
 
 _LLM_C = {"tel": "val/loss", "trl": "train/loss", "norm": "grad_norm"}
 """Abbreviations of llm.c, whose "test loss" is the validation's."""
@@ -189,12 +198,12 @@ _WORDS = {
     "train": """训练, 訓練, 学習, 학습, 훈련, на обучении, обучения, обучение, entrenamiento, treino, treinamento,
         trainings, entraînement, addestramento, eğitim""",
     "val": """验证, 検証, 검증, validación, validação, на валидации, валидации, валидация, validierungs, validazione,
-        doğrulama""",
-    "test": "测试, テスト, 테스트, на тесте, prueba, teste",
-    "loss": """损失值, 损失, 損失, 손실, ошибка, потери, pérdida, perda, verlust, perte, perdita, kayıp, custo, costo,
-        coût""",
-    "accuracy": """准确率, 准确度, 正确率, 準確率, 精度, 正解率, 정확도, точность, acurácia, exactitud, exactitude,
-        genauigkeit, accuratezza, doğruluk""",
+        doğrulama, 驗證""",
+    "test": "测试, 測試, テスト, 테스트, на тесте, prueba, teste",
+    "loss": """损失值, 损失, 損失, 손실, ошибка, потери, pérdida, perda, verlust, perte, perdita, kayıp, kaybı, custo,
+        costo, coût""",
+    "accuracy": """准确率, 准确度, 正确率, 準確率, 準確度, 精度, 正解率, 정확도, точность, acurácia, exactitud,
+        exactitude, genauigkeit, accuratezza, doğruluğu, doğruluk""",
     "epoch": "轮次, 轮数, エポック, 에폭, 에포크, эпоха, эпохи, época, époque, epoche, epoca",
     "step": "步数, ステップ, 스텝, шаг, paso, passo, schritt",
     "avg": "平均, 평균, средняя, средний, promedio, média, moyenne, durchschnittlicher",
@@ -271,6 +280,8 @@ def canonical(raw: str, split: str | None = None) -> str:
     if raw.strip() in _LLM_C:
         return _LLM_C[raw.strip()]
     said = split_of(raw)
+    if _SPENT.search(raw.strip()):
+        return f"{said}/time" if said else "sys/time"
     found = words(raw)
     if len(found) > 1 and found[0] in ("step", "batch"):  # step_loss, as loss_step
         found = (*found[1:], found[0])
@@ -301,6 +312,8 @@ def _metric(rest: list[str]) -> str | None:
     ):
         if full in known or bare in known:
             return name
+    if len(full) > 1 and [w for w in full if w not in _OF_EPISODES] in (["reward"], ["return"]):
+        return "rollout/reward"
     joined = "".join(bare)
     if joined in ("map50", "map05", "map05b", "map50b", "map5", "hbbmap5"):
         return "map50"

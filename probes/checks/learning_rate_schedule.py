@@ -14,7 +14,8 @@ Thresholds and sources
     learning-rate-too-low: a rate that is gone before 60 % of the run, and a loss that stands since, in a run that has
     not learned, or before 40 % in one that had only fallen to 30 % of its first loss by then: suspected, since cosine
     and step schedules reach 1 % only at their ends (a cosine at 94 % of the run, a linear decay at 99 %). A rate of
-    exactly 0 in nine of ten points: confirmed (trainproof's limit is 99 %). learning-rate-too-high: more than half of
+    exactly 0 in nine of ten points: confirmed (trainproof's limit is 99 %), unless the run learns: then the rate was
+    printed with too few digits. learning-rate-too-high: more than half of
     at least 3 jumps at 80 % of the peak or above while less than half of the run was spent there: suspected. A constant
     rate and a loss that has stopped falling amid noise above 5 % of its level: told as inconclusive, a decay would
     lower that level.
@@ -110,8 +111,8 @@ def describe(series: Series) -> Schedule:
 
 
 def zero(schedule: Schedule, known: Outcome) -> list[Verdict]:
-    """A rate of nothing."""
-    if schedule.zero < 0.9 or len(schedule.rate) < ENOUGH:
+    """A rate of nothing. With none a run learns nothing; one that does had a rate that was rounded when printed."""
+    if known.learned or schedule.zero < 0.9 or len(schedule.rate) < ENOUGH:
         return []
     because = f"the logged learning rate is exactly 0 at {schedule.zero:.0%} of {len(schedule.rate)} points"
     return [Verdict("learning-rate-too-low", "confirmed", "measured", because, "curves")]

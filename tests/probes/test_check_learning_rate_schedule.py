@@ -44,6 +44,11 @@ def test_a_rate_that_is_gone_early_while_the_loss_stands_is_suspected_with_the_r
     assert "having fallen until then" in found.verdicts[0].because
 
 
+def test_a_run_that_learns_has_a_rate_that_was_printed_with_too_few_digits(tmp_path):
+    csv(tmp_path, epoch=STEPS, train_loss=FALLING, lr=np.zeros(100))
+    assert said(look(run, tmp_path)) == []
+
+
 def test_a_rate_of_zero_throughout_is_confirmed(tmp_path):
     csv(tmp_path, epoch=STEPS, train_loss=STUCK, lr=np.zeros(100))
     assert said(look(run, tmp_path)) == [("learning-rate-too-low", "confirmed")]

@@ -23,8 +23,15 @@ _SHORT_WORD = re.compile(r"(?<![a-z])(te|va)(?![a-z])", re.I)
 _SHORT_TRAIN = re.compile(r"(?<![a-z])tr(?![a-z])", re.I)
 
 
+_T, _V = (re.compile(rf"(?<![a-z\d_]){letter}_(?=(?:loss|acc)(?![a-z]))", re.I) for letter in "tv")
+_POLICY = re.compile(r"(?<![a-z])(?:p|pi|pg|policy)_loss", re.I)
+
+
 def spelled_out(text: str) -> str:
-    """A line with its short words for splits in full, where "tr" stands beside them."""
+    """A line with its short words for splits in full, where "tr" stands beside them; "t" and "v" are splits together,
+    but not beside a policy, where they are the total and the value."""
+    if _T.search(text) and _V.search(text) and not _POLICY.search(text):
+        text = _V.sub("val_", _T.sub("train_", text))
     return _SHORT_WORD.sub(lambda m: _SHORT[m[0].lower()], text) if _SHORT_TRAIN.search(text) else text
 
 

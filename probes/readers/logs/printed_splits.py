@@ -15,7 +15,10 @@ from ...names import SPLIT_WORDS, TELLING, split_of, words
 from .json_lines import Record, record_columns
 from .table import is_training_log, number, series_of
 
+_RULE = re.compile(r"^[\s─-╿+=-]*$")
 _EPOCH = re.compile(r"\bepoch\W{0,3}(\d+)\b", re.I)
+_SPLITS_BELOW = frozenset(["", "label", "split", "set", "phase", "mode", "stage", "subset", "dataset", "data"])
+"""Titles of the first column where the splits stand below one another."""
 
 
 def printed_splits(lines: Iterable[str]) -> list[Series]:
@@ -28,7 +31,7 @@ def printed_splits(lines: Iterable[str]) -> list[Series]:
             epoch = int(found[1])
         cells = [c.strip() for c in line.rsplit(" - ", 1)[-1].strip().strip("|").split("|")]
         if len(cells) < 2:
-            if not set(line.strip()) <= set("╒═╤╕╞╪╡├─┼┤╘╧╛+-= "):
+            if not _RULE.match(line):
                 header = []
         elif _is_header(cells):
             header = cells
@@ -49,7 +52,7 @@ def _is_header(cells: list[str]) -> bool:
     if all(c and set(words(c)) <= SPLIT_WORDS for c in cells):
         return len({split_of(c) for c in cells}) == len(cells)
     named = all(number(c) is None for c in cells) and not any(split_of(c) for c in cells)
-    return named and cells[0].lower() in ("", "label", "split", "set") and any(_telling(c) for c in cells[1:])
+    return named and cells[0].lower() in _SPLITS_BELOW and any(_telling(c) for c in cells[1:])
 
 
 def _row(header: list[str], cells: list[str]) -> Record:

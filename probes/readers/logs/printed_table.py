@@ -18,7 +18,7 @@ _WORDS_ONLY = re.compile(r"^[\s|*]*[^\W\d](?:(?!\d[.]\d|\d{3})[^=:;,{}])*$")
 _BAR = re.compile(r":?\s*\d{1,3}%\s*(?:\||[━─]).*$")
 _COUNT = re.compile(r"^(\d+)/\d+$")
 _TIME = re.compile(r"^\(?\d+:\d\d(?::\d\d)?\)?$")
-_CLASSES = re.compile(r"^\s*Class\s+Images\s+(?:Labels|Instances|Targets)\s+(\S.*)$")
+_CLASSES = re.compile(r"^\s*(?:Class\s+Images\s+(?:Labels|Instances|Targets)|classes(?=\s+top1_acc))\s+(\S.*)$")
 _YOLO = {"p": "precision", "r": "recall"}
 _PARTS = {"box": "box_loss", "obj": "obj_loss", "cls": "cls_loss", "dfl": "dfl_loss"}
 
@@ -160,10 +160,10 @@ class _Results:
             self.names = self.names or [_metric(n) for n in found[1].replace("(", " ").replace(")", " ").split()]
             return True
         cells = line.split()
-        if cells[0] == "all" and self.names:
+        if cells[0] == "all" and any(self.names):
             repeated = bool(self.places) and self.places[-1] == self.at and len(table.rows) > 1  # the best model, again
-            values = [_value(c) for c in cells[3:]]
             names = [n for n in self.names if n]
+            values = [_value(c) for c in cells[1 if names[0] == "top1_acc" else 3 :]]
             if not repeated and len(values) == len(names):
                 self.rows.append(values)
                 self.places.append(self.at)

@@ -21,11 +21,12 @@ _CLUTTER = re.compile(
 _BAR = re.compile(
     r"\d{1,3}%\s?\|[^|A-Za-z:]*\|(?:\s*\d+/\d+)?(?:\s*\[\d[^\],]*<[^\],]*(?:,\s*[\d.?]+\s?\w+/\w+)?)?"
     r"|\[[=>.━╸ -]{5,}\]|━{3,}\S*"
+    r"|\b\d{1,12}it \[\d[^\],]{0,30}, {0,2}[\d.?]{1,12}\s?\w{1,8}/\w{1,8}"
 )
 _PAIR = re.compile(r"^\s*\[\s*(\d+),\s*(\d+)\]")
 _DICT = re.compile(r"\{[^{}]*\}")
 _DICT_PAIR = re.compile(r"""['"]([^'"]+)['"]\s*:\s*['"]?([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))['"]?\s*(?:,|$)""", re.I)
-_LEVEL = re.compile(r"\b(?:ERROR|(?i:INFO|DEBUG|WARNING))\b(?::[\w.]*:?)?|^\s*\[(?i:rank) ?\d+\]:?")
+_LEVEL = re.compile(r"\b(?:ERROR|(?i:INFO|DEBUG|WARNING))\b(?::[\w.]*:?)?|\[(?i:rank) ?\d+\]:?")
 """An error in small letters is a measure."""
 _COUNTER = re.compile(r"\s*\[\s*\d+/\d+")
 _AT = re.compile(r"^(.*\b)(?:at|after|for|@)\s+(epoch|step|iteration|iter)s?$", re.I)
@@ -64,14 +65,17 @@ _UNITS = frozenset(
         "px",
     ]
 )
+_DURATION = re.compile(r" ?(?:ms|s|secs?|seconds|min)\b(?! ?[:=\d])")
 _SECONDS = frozenset(["s", "ms", "sec", "secs", "seconds", "m", "min", "h"])
 _HARD = re.compile(r"[,|;\t{}<>\]]|\s-+\s|\s{2,}|:\s|:$|\.\s|·|→|—")
 _CODE = re.compile(
     r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*"
     r"|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> ).*"
 )
-_FOLLOWED = re.compile(r"\s?[:=]\s?[-+.\d]")
+_FOLLOWED = re.compile(r"\s?[:=]\s?[-+.\d]|\s(?:is|was)\s[-+.\d]")
 _STAR = re.compile(r"^(?:\s|\[[^\]]*\]|[-:|])*\*\s")
+_AVERAGED = re.compile(r"^\W*averaged stats:", re.I)
+"""The meters of the loop that has just ended, as DETR and those who borrowed its logger print them."""
 _TOTAL = re.compile(r"/\s{0,2}\d|\s?/\s{1,8}\d+\b(?!\.\d)")
 _ITEM = re.compile(r"^\W*(?:class|category|label|fold|trial|sample|image|group)\b[\s_:#]*\w+", re.I)
 _NO_POINT = re.compile(
@@ -105,6 +109,7 @@ class Line:
         phase: the split that it announces for the lines after it; then it has nothing else.
         closing: whether it sums up the evaluation that was just printed (`* Acc@1 71.2`).
         bar: whether it is a state of a progress bar, of which only the last counts.
+        size: of how many samples a share is counted in brackets ("93.1% (931/1000)").
     """
 
     values: list[tuple[str, str | None, float]] = field(default_factory=list)
@@ -119,6 +124,7 @@ class Line:
     loose: bool = False
     rows: bool = False
     bar: bool = False
+    size: float | None = None
     split: str | None = None
     template: str = ""
     phase: str | None = None
@@ -127,7 +133,12 @@ class Line:
 
 _SETTING = re.compile(r"^\s*[A-Z_]+:?\s*$")
 _TRAINING = re.compile(r"^\W*train(?:ing)?(?: (?:set|phase|metrics|results))?\W*$", re.I)
-_PHASE = re.compile(r"^\W*(?:start(?:ing|ed)?\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I)
+_VALIDATING = re.compile(r"^\W*(?:val|valid|dev)(?: (?:set|phase|metrics|results))?\W*$", re.I)
+_PHASE = re.compile(
+    r"^\W*(?:(?:start(?:ing|ed)?|running)\W+)?(?:eval\w*|validat\w*|test\w*|inference)\b(?!.*\d).{0,40}$", re.I
+)
+_BANNER = re.compile(r"^\W{0,40}[*=#-]{3,40} ?(?:eval\w*|validat\w*|test(?:ing)?)\b[^*=#:]{0,60}[*=#-]{3,40}\s*$", re.I)
+"""A title between stars or dashes, which may name the epoch."""
 
 
 def phase(raw: str, repeats: bool = False) -> str | None:
@@ -139,7 +150,9 @@ def phase(raw: str, repeats: bool = False) -> str | None:
         return None
     if repeats and _TRAINING.match(raw):
         return "train"
-    if not _PHASE.match(raw):
+    if repeats and _VALIDATING.match(raw):
+        return "val"
+    if not _PHASE.match(raw) and not _BANNER.match(raw):
         return None
     return "test" if "test" in raw.lower() else "val"
 
@@ -163,7 +176,12 @@ def parse_line(raw: str) -> Line | None:
     line = Line(bar=bar, template=re.sub(r"\d+", "#", text)[:80])
     _scan(line, text, matches)
     line.inner |= line.part is not None
-    if _STAR.match(text):
+    if not any(telling(label) for label in line.means):
+        line.means = {}  # of the time that it took
+    if averaged := _AVERAGED.match(text):
+        line.values = [(label, split, line.means[label]) for label, split, _ in line.values if label in line.means]
+        line.means = {}
+    if averaged or _STAR.match(text):
         line.closing = True
         line.values = [(f"* {label}", split, value) for label, split, value in line.values]
     if line.epoch is None and line.step is None and (line.loose or _ITEM.match(text)):
@@ -204,7 +222,7 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
     for place, match in enumerate(matches):
         between = carry + text[at : match.start()]
         at, carry = match.end(1) + len(match[2] or "") - (1 if (match[2] or "").endswith("/") else 0), ""
-        after = text[at : at + 3]
+        after = text[at : at + 6]
         if place == skip:
             continue
         label = _label(between)
@@ -223,7 +241,10 @@ def _scan(line: Line, text: str, matches: list[re.Match[str]]) -> None:
         if total is not None:
             skip = place + 1
         if between.strip() == "(" and last is not None:
-            _bracket(line, last, match)
+            if total is None:
+                _bracket(line, last, match)
+            else:  # "93.1% (931/1000)": the same, counted
+                line.size = _value(total)
             continue
         last = _store(line, between, label, match, total, text)
         if total is not None and last is not None and line.values and line.values[-1][0] == last:
@@ -245,11 +266,15 @@ def _store(
     said = split_of(between)
     if said is not None and (match[2] or "").rstrip("/") in _SECONDS and not set(words(label)) - SPLIT_WORDS:
         return None  # "train 2.1s": how long that took
+    bracketed = between.rstrip().endswith("[")
+    before = line.split
     if said is not None:
         line.split = "val" if re.search(r"test net output", between, re.I) else said
+    listed = bracketed and text[match.end() :][:1] == "," and "loss" in words(label)
+    if listed or (telling(label) and _DURATION.match(text, match.end(1))):
+        return None  # "cost 50.1 s"; "losses: [2.1, 3.4]", whichever these are
     value = _value(match)
     kind = _axis(at[2] if (at := _AT.match(label)) else label)
-    bracketed = between.rstrip().endswith("[")
     if kind == "epoch" and line.epoch is None:
         line.epoch = value
         line.of_total = total is not None
@@ -263,6 +288,7 @@ def _store(
     elif label and total is None and not bracketed and said and line.values and not set(words(label)) - SPLIT_WORDS:
         if split_of(line.values[-1][0]) is None:  # "Loss: 0.5, Train: 0.9": of another measure that is not named
             line.values.append((f"{label} score", said, value))
+            line.split = before
             return line.values[-1][0]
         metric = " ".join(w for w in words(line.values[-1][0]) if w not in SPLIT_WORDS)  # "loss train 0.5 valid 0.6"
         line.values.append((f"{label} {metric}", said, value))
@@ -279,6 +305,8 @@ def _store(
     elif len(words(label)) <= 6 and kind is None:
         name = "net loss" if label.strip() == "loss" and "train net output" in text.lower() else label
         line.values.append((name, split_of(label) or line.split, value))
+        if not set(words(label)) - SPLIT_WORDS - {"score"}:
+            line.split = before  # "train=0.4 val=0.5 loss=1.2": the split is that of one number
         return name
     return None
 
@@ -286,6 +314,8 @@ def _store(
 def telling(label: str) -> bool:
     """Whether a label is one of a training curve."""
     found = words(label)
+    if found[-1:] in (("count",), ("counts",)):
+        return False
     return bool(set(found) & TELLING) or (len(found) > 1 and found[0] == "l")
 
 
@@ -302,4 +332,7 @@ def _label(between: str) -> str:
     text = re.sub(r"[\s:=≈~*'\"]+$", "", text)
     text = re.sub(r"^\s*\)", " ", text)
     text = re.sub(r"\s+(?:is|was|of)$|^\s*(?:and|with)\s+", "", text, flags=re.I)
-    return _HARD.split(text)[-1].strip(" -=*#'\"`[(.:/")
+    text = _HARD.split(text)[-1]
+    if text.rfind("(") > text.rfind(")"):
+        text = text[text.rfind("(") :]
+    return text.strip(" -=*#'\"`[(.:/")

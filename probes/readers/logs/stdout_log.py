@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...artifacts import Log, Series
-from ...names import CORE, canonical, words
+from ...names import CORE, canonical, split_of, words
 from .bare_splits import losses_among
 from .printed_records import blocks, catboost, darknet, dicts
 from .printed_splits import printed_splits
@@ -135,6 +135,7 @@ class _Collector:
         self.context: Line | None = None
         self.since = 0
         self.standing: str | None = None
+        self.tested = _size_of_test(lines)
         self.last_split: str | None = None
 
     def curves(self) -> list[_Curve]:
@@ -174,7 +175,10 @@ class _Collector:
             self.standing = None
         if line.closing:
             line.values = [(label, split or self.last_split, value) for label, split, value in line.values]
-        self.last_split = line.split or self.last_split
+        if line.split or (line.epoch is not None and not line.closing):
+            self.last_split = line.split
+        if self.tested is not None and line.bar and line.size == self.tested and line.split is None:
+            line.values = [(label, split or "test", value) for label, split, value in line.values]
         if self.standing is not None and line.split is None:
             line.values = [(label, split or self.standing, value) for label, split, value in line.values]
             line.bar |= line.part is not None
@@ -235,6 +239,13 @@ def _shape(line: Line) -> tuple[str, ...]:
     return tuple(label for label, _, _ in line.values)
 
 
+def _size_of_test(lines: list[Line]) -> float | None:
+    """The smaller number of samples, where two bars that name no split take turns: training, then the test."""
+    sizes = [line.size for line in lines if line.bar and line.size is not None and line.split is None]
+    turns = len(sizes) > 3 and all(a != b for a, b in pairwise(sizes[:-1]))
+    return sizes[1] if turns and len(set(sizes[:-1])) == 2 and sizes[1] < sizes[0] else None
+
+
 def _is_result(line: Line) -> bool:
     """Whether a line says nothing but how well the model does on the test set."""
     tested = all(split == "test" for _, split, _ in line.values)
@@ -289,6 +300,12 @@ def _tell_apart(series: list[Series], curves: list[_Curve]) -> list[Series]:
         return series
     beside = {c.label for c in curves if "val/loss" in c.peers}
     longest = max(training, key=lambda s: len(s.y))
+    said = [split_of(s.column) == "train" for s in training]
+    if len({len(s.y) for s in training}) == 1 and any(said) and not all(said):  # the bar's last, and the epoch's mean
+        columns = [s.column for s, train in zip(training, said, strict=True) if not train]
+        return [
+            replace(s, name="train/loss_step") if s.name == "train/loss" and s.column in columns else s for s in series
+        ]
     return [
         replace(s, name="train/loss_eval") if s.name == "train/loss" and s is not longest and s.column in beside else s
         for s in series

@@ -13,7 +13,7 @@ LONGEST = 5000
 """Characters of a line that may be one of a training loop; longer ones are data."""
 _WRAPPERS = ("log", "message", "msg", "textPayload")
 """Keys of a printed line in the records of Docker, Kubernetes and collectors of logs."""
-_SHORT_SIGNS = ("_tr", "tr_", "tr:", "tr=", "tr ")
+_SHORT_SIGNS = (" v_", "_tr", "tr_", "tr:", "tr=", "tr ")
 _WIDE = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
     | {"\u3000": " ", "，": ", ", "：": ": ", "；": "; ", "。": ". ", "、": ", ", "【": "[", "】": "]", "％": "%"}
@@ -26,8 +26,14 @@ _THOUSANDS = re.compile(r"(?<![\d.,\w\[(])(\d{1,3}(?:,\d{3})+)(?=\.\d|[.,]?(?:[^
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3}(?:[ .]\d{3})+)(?=,\d)")
 _MARK = re.compile(r"\d{1,3}%\s?\||\[[=>.]{5,}|━{3}")
 _BAR_STATE = re.compile(r"\|[^|]*\|\s*(\d{1,18})/(\d{1,18}) \[[^\]/]*/\w{1,9}, ([^\]=]*=[^\]]*)\]")
+_NAMED_BAR = re.compile(
+    r"^\s{0,9}([a-z][\w ]{0,30}): ?([-+.\de]{1,20}): {0,4}\d{1,3}%\|[^|]{0,200}\| {0,9}(\d{1,18})/(\d{1,18}) \[.*", re.I
+)
+"""A bar that is called by the value of the loss."""
+_PERCENT_STATE = re.compile(r"^\W{0,9}progress:? {0,9}(\d{1,3}(?:\.\d{1,9})?) ?(%) +([a-z].*)", re.I)
+"""fastText counts in percent of the run."""
 _EPOCH_BAR = re.compile(r"^(\W*(?:training |train )?epochs?)\s*:?\s*\d{1,3}%\s?\|[^|]*\|\s*(\d+)/(\d+)", re.I)
-_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?=[A-Za-z])")
+_COUNTED = re.compile(r"^[\s\[(#]*(\d+)(?:\s*/\s*\d+)?[\])]?\s*[:|,-]?\s+(?:(?=[A-Za-z])|(?<=\d\] )(?=\d+m ))")
 _EPOCH_SAID = re.compile(r"epochs?\W{0,3}(\d+)", re.I)
 _NAMES = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _PREFIXES = tuple(
@@ -56,8 +62,24 @@ _REWRITES = tuple(
             r"(?:^|(?<=[|\]]))\s*\[(\d+)\]\s+(?=\S*(?:train|valid|eval|test)\S*[-:' ])",
             r"iteration \1: ",
         ),  # boosting
+        ("n/a", r"\b[A-Za-z_][\w ]{0,30}[:=] {0,3}n/a\b", ", "),
+        (">=", r"<([a-z_]\w{0,30})>=", r"\1="),  # SageMaker
+        ("Progress on:", r"\bProgress on:\S{1,40} ([\d.]{1,12})it/\S+", r"step \1, "),
+        ("Progress on:", r"\bProgress on:\S{1,40} ([\d.]{1,12})kit/\S+", r"step \1e3, "),
+        ("#", r"\b(epoch|iteration|iter|step|episode|batch) ?# ?(?=\d)", r"\1 "),
+        (" of ", r"\b(?:beginning|start|end|begin) of (?=epoch|iter|step|episode)", ""),
+        ("poch loaded", r"\bepoch loaded: \d{1,9} - ", ""),  # SpeechBrain
+        ("E", r"^\W{0,3}E(\d{1,5})\b(?! ?\d\d:\d\d)[ :|]", r"epoch \1 "),
+        ("tarting ", r"\bstarting (?=(?:epoch|iteration|step|episode)\b)", ""),
+        ("postfix:", r"\bpostfix:", ", "),
+        ("ScoreIter", r"\bscore at iteration\b", "loss at iteration"),  # DL4J
+        (
+            "loss ",
+            r"(?:^|(?<=\s))((?:train|training|valid|validation|val|eval|test) loss) (\d{1,12}):? +(?=[-+]?\d+\.\d|nan)",
+            r"iteration \2 \1 ",
+        ),
         ("'s ", r"\b(train(?:ing)?|valid(?:ation)?(?:_\d+)?|test(?:_\d+)?)'s ", r"\1 "),
-        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|个?\s?epoch|回|エポック)", r"epoch \1 "),
+        ("第", r"第\s*(\d+)\s*(?:/\s*(\d+)\s*)?(?:轮|輪|个?\s?epoch|回|エポック)", r"epoch \1 "),
         ("(", r"\b(?:tensor|np\.float\d+|array)\(\s*\[?([-+\w.]+)\]?\s*(?:,(?:[^()]|\([^()]*\))*)?\)", r"\1"),
         ("[", r"([:=]\s*)\[\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*\]", r"\1\2"),
         ("epoch:", r"\b(\d+)epoch:(\w+):\d+-(\d+)batch:", r"epoch \1 \2, batch \3, "),  # ESPnet
@@ -66,6 +88,7 @@ _REWRITES = tuple(
         ("Saving dict", r"\bSaving dict for global step (\d+): ", r"eval global step \1, "),  # TensorFlow's Estimator
         (
             "rain",
+            r"(?<!loss )(?<!acc )(?<!accuracy )"
             rf"\b(train(?:ing)?|trn)\s*[:=]\s*({_NUMBER})\W+({_SAID})\s*[:=]\s*(?={_NUMBER})",
             r"\1 score: \2, \3 score: ",
         ),
@@ -76,7 +99,7 @@ _REWRITES = tuple(
         (" , ", r"(?:^|(?<=,))\s*([a-z_][\w ]{0,20}?)\s*,\s*([-+]?\d[\w.+-]*)(?=\s*(?:,|$))", r" \1: \2"),
         (
             "/",
-            rf"([a-z]+)?[ (]*\b({_SAID})\s*/\s*({_SAID})\b\)?\s*([a-z]*)\s*[:=]?\s*"
+            rf"(?:\b([a-z]{{1,20}}))?[ (]{{0,8}}\b({_SAID})\s*/\s*({_SAID})\b\)?\s*([a-z]*)\s*[:=]?\s*"
             rf"[(\[]?({_NUMBER}%?)\s*[/|,]\s*({_NUMBER})",
             r"\1 \2 \4: \5, \1 \3 \4: \6",
         ),
@@ -148,17 +171,19 @@ def bar_lines(text: str) -> list[str]:
 
     For logs that are nothing but such a bar; empty where several run, since which counts what is not known then.
     """
-    said: dict[int, str] = {}
-    totals, last = set[str](), -1
+    said: dict[float, str] = {}
+    totals, last = set[str](), -1.0
     for line in text.replace("\r", "\n").split("\n"):
-        if len(line) > LONGEST or not (state := _BAR_STATE.search(line)):
+        if len(line) <= LONGEST and "%" in line:
+            line = _NAMED_BAR.sub(r"| |\3/\4 [0/it, \1=\2]", line)
+        if len(line) > LONGEST or not (state := _BAR_STATE.search(line) or _PERCENT_STATE.search(line)):
             continue
-        step = int(state[1])
+        step = float(state[1])
         if step < last or "epoch" in line[: state.start()].lower():  # a bar anew, or one of many
             return []
         totals.add(state[2])
         said[step], last = state[3], step
-    return [f"step {step}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
+    return [f"step {step:.15g}: {rest}" for step, rest in said.items()] if len(totals) == 1 else []
 
 
 def _last_states(line: str) -> list[str]:

@@ -181,9 +181,15 @@ def is_training_log(columns: Sequence[Column], texts: Sequence[str] = ()) -> boo
     if any(axis(c.name) and _rises(c.values) for c in columns):
         return True
     losses = [c for c in telling if "loss" in words(c.name)]
-    if any(_NO_CURVE & set(words(c.name)) for c in columns):
+    if any(_NO_CURVE & set(words(c.name)) or _tried(c) for c in columns):
         return False
     return any(len(c.values) >= 3 for c in losses) and not texts and not any(axis(c.name) for c in columns)
+
+
+def _tried(column: Column) -> bool:
+    """Whether it is a setting that differs between the rows, which are trials then."""
+    setting = {"size", "dropout", "hidden", "seed", "layers", "momentum", "decay"} & set(words(column.name))
+    return bool(setting) and len(np.unique(column.values)) > 1
 
 
 def _rises(values: Floats) -> bool:

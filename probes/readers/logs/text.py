@@ -25,7 +25,7 @@ def read_text(path: Path) -> str:
 
 
 def decode(data: bytes, where: str) -> str:
-    """UTF-8 or UTF-16 with or without a mark, GB18030, Windows-1251, Latin-1: the first that reads plausibly.
+    """UTF-8 or UTF-16 with or without a mark, those of East Asia, Russian, Latin-1: the first that is plausible.
 
     A character that is cut off at the end is left out. Raises Unreadable for binary data.
     """
@@ -66,26 +66,48 @@ def _whole(data: bytes, encoding: str) -> str | None:
 
 
 def _eight_bits(data: bytes) -> str:
-    """Text that is not UTF-8 throughout: with a few broken bytes, Chinese, Russian or Western."""
+    """Text that is not UTF-8 throughout: with a few broken bytes, East Asian, Russian or Western."""
     runs = [len(run) for run in _HIGH.findall(data[: 4 * SAMPLE])]
     replaced = data.decode("utf-8", "replace")
     broken = replaced.count("\ufffd")
     if broken < 0.1 * sum(not c.isascii() for c in replaced):
         return replaced
     alone = sum(n == 1 for n in runs) > 0.5 * len(runs)  # accents stand among plain letters, Chinese never alone
-    if not alone and (chinese := _whole(data, "gb18030")) is not None and _common(chinese):
-        return chinese
-    if not alone and (russian := _whole(data, "cp1251")) is not None and _cyrillic(russian):
-        return russian
+    for encoding, plausible in _ALONE if alone else (*_IN_PAIRS, *_ALONE):
+        if (text := _whole(data, encoding)) is not None and plausible(_odd(text)):
+            return text
     return data.decode("cp1252", "replace") if _whole(data, "cp1252") is not None else data.decode("latin-1")
 
 
-def _common(text: str) -> bool:
+def _odd(text: str) -> str:
+    return "".join(c for c in text[:SAMPLE] if not c.isascii())
+
+
+def _hangul(odd: str) -> bool:
+    """Whether nearly all is Hangul: read as Korean, Chinese gives ideographs as well."""
+    return sum("가" <= c <= "힣" for c in odd) >= 0.97 * len(odd)
+
+
+def _common(odd: str) -> bool:
     """Whether the characters are those of GB2312, which everyday text has, and not the rare rest."""
-    odd = [c for c in text[:SAMPLE] if not c.isascii()]
     return sum(bool(c.encode("gb2312", "ignore")) for c in odd) >= 0.9 * len(odd)
 
 
-def _cyrillic(text: str) -> bool:
-    odd = [c for c in text[:SAMPLE] if not c.isascii()]
+def _cyrillic(odd: str) -> bool:
     return sum("а" <= c.lower() <= "я" or c in "ёЁ" for c in odd) >= 0.8 * len(odd)
+
+
+def _kana(odd: str) -> bool:
+    """Whether there is Japanese script, and hardly the narrow one that other encodings become."""
+    wide, narrow = (sum(a <= c <= b for c in odd) for a, b in ("ぁヺ", "｡ﾟ"))
+    return wide >= 0.1 * len(odd) and narrow <= 0.05 * len(odd)
+
+
+def _frequent(odd: str) -> bool:
+    """Whether the characters are those that stand first in Big5, the frequent ones."""
+    return sum(b"\xa1" <= c.encode("cp950", "ignore") < b"\xc6\xa1" for c in odd) >= 0.9 * len(odd)
+
+
+_IN_PAIRS = (("cp949", _hangul), ("gb18030", _common), ("cp1251", _cyrillic))
+_ALONE = (("cp932", _kana), ("cp950", _frequent))
+"""Encodings whose second byte may be that of a plain letter."""

@@ -22,7 +22,7 @@ from probes.readers.logs.large.growing import Growing
 from probes.readers.logs.large.json_blocks import read_large_json
 from probes.readers.logs.large.numerals import block_of, read_numbers
 from probes.readers.logs.large.stdout_blocks import read_large_stdout
-from probes.readers.logs.stdout_log import read_stdout
+from probes.readers.logs.printed.stdout_log import read_stdout
 from probes.readers.logs.table import BLANK, is_blank
 
 

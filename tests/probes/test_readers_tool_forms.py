@@ -8,8 +8,8 @@ import pytest
 
 from probes.discover import discover
 from probes.names import canonical
-from probes.readers.logs.stdout_lines import parse_line
-from probes.readers.logs.stdout_text import tidy
+from probes.readers.logs.printed.stdout_lines import parse_line
+from probes.readers.logs.printed.stdout_text import tidy
 
 LOSS, OTHER, SCORE = [2.44, 1.32, 0.75], [2.51, 1.63, 1.10], [19.0, 43.3, 67.6]
 

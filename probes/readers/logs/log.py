@@ -15,7 +15,7 @@ from .large.json_blocks import read_large_json
 from .large.pieces import LARGE
 from .large.stdout_blocks import read_large_stdout
 from .mlflow_metric import read_mlflow
-from .stdout_log import read_blank_tables, read_stdout
+from .printed.stdout_log import read_blank_tables, read_stdout
 from .tensorboard import is_events, read_tensorboard
 from .text import read_text
 from .wandb_run import read_wandb

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ....artifacts import Floats, Log, Progress, Series
-from ..stdout_log import read_stdout
+from ..printed.stdout_log import read_stdout
 from ..text import decode
 from .growing import Growing, thinning
 from .line_templates import Matched, Shapes, Sorted, Template, sort_lines

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...artifacts import Series
-from ...names import SPLIT_WORDS, TELLING, split_of, words
-from .json_lines import Record, record_columns
-from .table import is_training_log, number, series_of
+from ....artifacts import Series
+from ....names import SPLIT_WORDS, TELLING, split_of, words
+from ..json_lines import Record, record_columns
+from ..table import is_training_log, number, series_of
 
 _RULE = re.compile(r"^[\s─-╿+=-]*$")
 _EPOCH = re.compile(r"\bepoch\W{0,3}(\d+)\b", re.I)

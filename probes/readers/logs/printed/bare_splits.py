@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...artifacts import Floats, Series
+from ....artifacts import Floats, Series
 
 NEAR = 2.0
 """The largest ratio of the first values of two losses on different data, before anything is learned."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ...names import SPLIT_WORDS, TELLING, axis, split_of, words
+from ....names import SPLIT_WORDS, TELLING, axis, split_of, words
 from .stdout_text import LONGEST
 
 _CLUTTER = re.compile(

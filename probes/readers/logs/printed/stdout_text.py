@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .headers import spelled_out
+from ..headers import spelled_out
 
 LONGEST = 5000
 """Characters of a line that may be one of a training loop; longer ones are data."""

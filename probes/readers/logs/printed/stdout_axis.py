@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...artifacts import Floats
+from ....artifacts import Floats
 
 MOST_REPEATS = 0.34
 """An axis on which more points than these stand still is not the one that was counted."""

@@ -7,10 +7,10 @@ import json
 import re
 from pathlib import Path
 
-from ...artifacts import Series
-from ...names import axis
-from .json_lines import record_columns, records_log
-from .table import is_training_log, number, series_of
+from ....artifacts import Series
+from ....names import axis
+from ..json_lines import record_columns, records_log
+from ..table import is_training_log, number, series_of
 
 _DARKNET = re.compile(r"^\s*(\d+): ([-\w.]+), ([-\w.]+) avg(?: loss)?, ([-\w.]+) rate, [-\w.]+ seconds, \d+ images")
 _DARKNET_MAP = re.compile(r"mean[ _]average[ _]precision \(mAP@0?[.,]?(\d+)\) = ([\d.]+)", re.I)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...artifacts import Log, Series
-from ...names import CORE, canonical, split_of, words
+from ....artifacts import Log, Series
+from ....names import CORE, canonical, split_of, words
+from ..scripts import parse
 from .bare_splits import losses_among
 from .printed_records import blocks, catboost, darknet, dicts
 from .printed_splits import printed_splits
 from .printed_table import printed_tables
-from .scripts import parse
 from .stdout_axis import Point, axis_of
 from .stdout_lines import Line, parse_line, phase, telling
 from .stdout_text import bar_lines, counted_lines, lines_of, unwrapped

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ...artifacts import Series
-from ...names import TELLING, axis, words
-from .table import Cell, Column, is_training_log, number, series_of
+from ....artifacts import Series
+from ....names import TELLING, axis, words
+from ..table import Cell, Column, is_training_log, number, series_of
 
 LONGEST_NAME = 40
 WIDE = 8

@@ -1,0 +1,1 @@
+"""What programs print while they train: lines of any shape, bars, tables and blocks."""

@@ -34,6 +34,14 @@ FORMS = {
         "| {e} | {a:.4f} | {b:.4f} | {c:.2f}% | 1.0e-03 |\n",
         {**LOSSES, "val/accuracy": SCORE, "lr": [0.001] * 3},
     ),
+    "the split in brackets behind the metric": (
+        ">>> epoch {e:03d} :: loss(train)={a} loss(val)={b} acc(val)={c}%\n",
+        {**LOSSES, "val/accuracy": SCORE},
+    ),
+    "a sentence when an epoch is over": (
+        "10:00:00,123 [INFO] __main__: Finished epoch {e}. Mean train loss {a}; mean validation loss {b}.\n",
+        LOSSES,
+    ),
     "the split as a field": ("epoch={e} split=train loss={a}\nepoch={e} split=valid loss={b}\n", LOSSES),
     "the split alone on a line, in capitals": (
         "EPOCH {e}\n====\nTRAIN\n  loss : {a}\nVALIDATION\n  loss : {b}\n\n",

@@ -70,7 +70,7 @@ _SECONDS = frozenset(["s", "ms", "sec", "secs", "seconds", "m", "min", "h"])
 _HARD = re.compile(r"[,|;\t{}<>\]]|\s-+\s|\s{2,}|:\s|:$|\.\s|·|→|—")
 _CODE = re.compile(
     r"^\s*(?:def|class|if|elif|for|while|return|import|from|with|assert|print|@)\b.*"
-    r"|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> ).*"
+    r"|.*(?:[\w)]\s*==\s*[\w('\"]|\+=|self\.|torch\.|range\(|lambda |>>> (?!(?i:epoch|step|iter|train|valid|test))).*"
 )
 _FOLLOWED = re.compile(r"\s?[:=]\s?[-+.\d]|\s(?:is|was)\s[-+.\d]")
 _STAR = re.compile(r"^(?:\s|\[[^\]]*\]|[-:|])*\*\s")

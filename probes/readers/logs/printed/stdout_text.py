@@ -71,6 +71,9 @@ _REWRITES = tuple(
         ("poch loaded", r"\bepoch loaded: \d{1,9} - ", ""),  # SpeechBrain
         ("E", r"^\W{0,3}E(\d{1,5})\b(?! ?\d\d:\d\d)[ :|]", r"epoch \1 "),
         ("tarting ", r"\bstarting (?=(?:epoch|iteration|step|episode)\b)", ""),
+        ("inished ", r"\bfinished (?=(?:epoch|iteration|step|episode)\b)", ""),
+        ("ompleted ", r"\bcompleted (?=(?:epoch|iteration|step|episode)\b)", ""),
+        (")", r"\b([a-z]\w{0,30})\((train|val|valid|test|eval|dev)\)(?= {0,3}[:=])", r"\2 \1"),  # loss(train)=0.5
         ("postfix:", r"\bpostfix:", ", "),
         ("ScoreIter", r"\bscore at iteration\b", "loss at iteration"),  # DL4J
         (

@@ -223,7 +223,17 @@ def test_an_onnx_weight_of_any_size_is_what_the_library_reads(tmp_path, dtype, s
     path = onnx_of(tmp_path, [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(weight[:2], "b")])
     tensors = read_checkpoint(path).tensors
     assert np.array_equal(tensors["w"].array(), weight) and np.array_equal(tensors["b"].array(), weight[:2])
-    assert tensors["w"].shape == weight.shape
+    assert tensors["w"].shape == weight.shape and tensors["w"].name == "w"
+
+
+def test_onnx_weights_of_four_bits_are_read_beside_others(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    packed = helper.make_tensor("q", TensorProto.INT4, [10_000], bytes(range(250)) * 20, raw=True)
+    path = onnx_of(tmp_path, [packed, numpy_helper.from_array(np.ones(5000, "f4"), "w")])
+    tensors = read_checkpoint(path).tensors
+    assert tensors["q"].array()[:6].astype(int).tolist() == [0, 0, 1, 0, 2, 0]
+    assert tensors["w"].array().sum() == 5000
 
 
 def test_an_onnx_weight_that_is_a_long_list_is_refused(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...artifacts import Checkpoint, Tensor
+from ...artifacts import Array, Checkpoint, Tensor
 from ...errors import Unreadable
 from ..protobuf import spans
 from .lazy import NUMPY, LazyTensor, Storage, dense, tensor
@@ -23,8 +23,8 @@ from .span import Span
 
 GRAPH = re.compile(rb"\x08[\x03-\x1f]\x3a[\x80-\xff]{0,4}[\x00-\x7f]\x0a")
 """ir_version, then field 7 (the graph) of some length, which begins with its first node."""
-GRAPH_FIELD, INITIALIZER, RAW_DATA, RAW_KEY = (7, 2), (5, 2), (9, 2), b"\x4a"
-"""Field and wire type of a model's graph, of a graph's weights, of a weight's bytes; how the latter is written."""
+GRAPH_FIELD, INITIALIZER, RAW_DATA = (7, 2), (5, 2), (9, 2)
+"""Field and wire type of a model's graph, of a graph's weights, of a weight's bytes."""
 LARGE, MOST_HELD = 1 << 12, 256 << 20
 """Bytes from which on a weight is not held in memory, and at most where it must be."""
 MOST_FIELDS, FEW_FIELDS = 1_000_000, 64
@@ -48,17 +48,19 @@ def read_onnx(path: Path) -> Checkpoint:
     try:
         tensors: dict[str, Tensor] = {}
         outside = 0
-        for item, raw in _initializers(path, onnx.TensorProto.FromString):
+        parse = onnx.TensorProto.FromString
+        for item, raw, whole in _initializers(path, parse):
             dtype, shape = onnx.helper.tensor_dtype_to_np_dtype(item.data_type).name, tuple(item.dims)
             if item.data_location == onnx.TensorProto.EXTERNAL:
                 where = {entry.key: entry.value for entry in item.external_data}
                 beside = _beside(path, item.name, shape, dtype, where)
                 tensors |= {} if beside is None else {item.name: beside}
                 outside += beside is None
-            elif raw is not None:
-                tensors[item.name] = _lazy(raw, item.name, shape, dtype)
-            else:
-                load = partial(numpy_helper.to_array, item)
+            elif raw is not None and dtype in NUMPY:
+                lazy = tensor(Storage(item.name, raw, dtype), shape, dense(shape), 0, dtype)
+                tensors[item.name] = lazy.named(item.name)
+            else:  # small, or of a type that packs several numbers into a byte
+                load = partial(_by_library, whole, parse, numpy_helper.to_array)
                 tensors[item.name] = LibraryTensor(item.name, shape, dtype, load)
     except Unreadable:
         raise
@@ -72,8 +74,12 @@ def read_onnx(path: Path) -> Checkpoint:
     return Checkpoint(path, "onnx", tensors, warnings=tuple(warnings))
 
 
-def _initializers(path: Path, parse: Callable[[bytes], Any]) -> Iterator[tuple[Any, Span | None]]:
-    """Every weight as a TensorProto, without the bytes of all but small ones, which are left where they lie."""
+def _by_library(whole: Span, parse: Callable[[bytes], Any], to_array: Callable[[Any], Array]) -> Array:
+    return to_array(parse(whole.read()))
+
+
+def _initializers(path: Path, parse: Callable[[bytes], Any]) -> Iterator[tuple[Any, Span | None, Span]]:
+    """Every weight: a TensorProto, without the bytes of all but small ones; where these are; where all of it is."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         whole, graphs, count = Span(path, 0, len(data)), 0, 0
         for number, wire, begin, stop in islice(spans(data, 0, len(data)), MOST_FIELDS):
@@ -84,7 +90,7 @@ def _initializers(path: Path, parse: Callable[[bytes], Any]) -> Iterator[tuple[A
                 if (count := count + 1) > MOST_FIELDS:
                     raise Unreadable("the graph has millions of parts, as no model has", str(path), "export it again")
                 if (field, kind) == INITIALIZER:
-                    yield _initializer(data, start, end, whole, parse)
+                    yield *_initializer(data, start, end, whole, parse), whole.part(start, end - start)
         if not graphs:
             raise Unreadable("no valid ONNX model (it has no graph)", str(path), "export it again")
 
@@ -101,13 +107,6 @@ def _initializer(
         why = f"a weight of {(stop - begin) >> 20} MB is written number by number, which cannot be read in pieces"
         raise Unreadable(why, str(whole.path), "export the model again, with raw data")
     return parse(data[begin:stop]), None
-
-
-def _lazy(span: Span, name: str, shape: tuple[int, ...], dtype: str) -> LazyTensor:
-    """A tensor whose bytes lie in the model itself. Raises Unreadable for a type that we do not know."""
-    if dtype not in NUMPY:
-        raise Unreadable(f"the large weight {name} is of the type {dtype}", str(span.path), "export it in another one")
-    return tensor(Storage(name, span, dtype), shape, dense(shape), 0, dtype).named(name)
 
 
 def _beside(path: Path, name: str, shape: tuple[int, ...], dtype: str, where: dict[str, str]) -> LazyTensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Outcome:
     `classes` is the number of classes where the head's size and the start of the loss agree on it; `outputs` is the
     head's size, whatever it is for. `games` says that the columns are those of reinforcement learning or of adversarial
     training.
-    `warm` says that the run began with trained weights.
+    `warm` says that the run began with trained weights; it is not asked of one that learned.
     `log` holds the main curve; `left_aside` are the logs with a loss of their own of which no curve was taken.
     """
 
@@ -159,8 +159,8 @@ def outcome(artifacts: Artifacts) -> Outcome:
     count = _classes(artifacts, train or val, any(accuracies))
     games = any(GAMES.search(c) for c in columns)
     outputs = layers.classes(artifacts.last)
-    warm = pretrained(artifacts)
-    return Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside), warm)
+    found = Outcome(train, val, *accuracies, count, games, home or val_accuracy[0], outputs, tuple(aside))
+    return found if found.learned else replace(found, warm=pretrained(artifacts))  # which takes a while
 
 
 def _has_loss(log: Log) -> bool:
